@@ -42,6 +42,8 @@ _PUBLIC = {
     "write_brief": "pipeline.brief_files",
     "write_threat_assessment": "pipeline.threat_files",
     "write_group_assessment": "pipeline.group_assessment",
+    "read_region": "pipeline.region",
+    "write_region": "pipeline.region",
     "read_forecast": "export.reader",
     "load_approved": "pipeline.run_folder",
     "load_harm_set": "pipeline.harm_sets",
@@ -111,6 +113,7 @@ _FORECASTERS = {
     "NegativeBinomialIntervals": "wrappers.intervals",
     "ConformalIntervals": "wrappers.conformal",
     "Reconciled": "wrappers.reconciled",
+    "AcrossBorders": "wrappers.across_borders",
     "TrueIntensity": "true_intensity",
 }
 _PUBLIC.update({name: f"model.{module}" for name, module in _FORECASTERS.items()})

@@ -59,6 +59,7 @@ from ilp_models.model.regressions.tree_ensembles import HistGradientBoosting as 
 from ilp_models.model.regressions.tree_ensembles import RandomForest as RandomForest
 from ilp_models.model.risk_terrain import RiskTerrain as RiskTerrain
 from ilp_models.model.true_intensity import TrueIntensity as TrueIntensity
+from ilp_models.model.wrappers.across_borders import AcrossBorders as AcrossBorders
 from ilp_models.model.wrappers.conformal import ConformalIntervals as ConformalIntervals
 from ilp_models.model.wrappers.intervals import NegativeBinomialIntervals as NegativeBinomialIntervals
 from ilp_models.model.wrappers.recalibrated import Recalibrated as Recalibrated
@@ -81,6 +82,8 @@ from ilp_models.pipeline.intake import suggest_data_settings as suggest_data_set
 from ilp_models.pipeline.plan import allocate_effort as allocate_effort
 from ilp_models.pipeline.pooled_training import train_pooled as train_pooled
 from ilp_models.pipeline.pooled_training import train_pooled_prior as train_pooled_prior
+from ilp_models.pipeline.region import read_region as read_region
+from ilp_models.pipeline.region import write_region as write_region
 from ilp_models.pipeline.run_folder import load_approved as load_approved
 from ilp_models.pipeline.study import describe_code as describe_code
 from ilp_models.pipeline.threat_files import write_threat_assessment as write_threat_assessment

@@ -27,6 +27,7 @@ from ilp_models.cli.help import find_options, find_tasks
 from ilp_models.cli.hydra_settings import check_flags
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
 from ilp_models.cli.jurisdiction import fitted_options
+from ilp_models.cli.neighbours import with_neighbours
 from ilp_models.cli.run_settings import FROM_RUN, with_run_settings
 from ilp_models.cli.settings import Settings, find_keys, quote_sentences
 from ilp_models.cli.status import check_exit_code, finished, record_failure, running
@@ -160,7 +161,7 @@ class App:
         def job(cfg: DictConfig) -> None:
             flags = [f"--config-dir={arguments.config_dir}"] if arguments.config_dir else []
             try:
-                codes.append(self._run_task(task, cfg, flags))
+                codes.append(self._run_task(settings, cfg, flags))
             except Exception as error:
                 # raised again below, because Hydra would print the whole trace
                 _TRACE.exception("The run stopped.")
@@ -192,20 +193,19 @@ class App:
         with _hydra_arguments(words):
             hydra.main(version_base="1.3", config_path=str(self.configs), config_name=task)(job)()
 
-    def _run_task(self, task: str, cfg: DictConfig, flags: list[str]) -> int:
+    def _run_task(self, settings: Settings, cfg: DictConfig, flags: list[str]) -> int:
         """Run a task and return its exit code; tasks that decide leave a status next to `latest`."""
-        chosen, choice = HydraConfig.get(), cfg.get("exit_code")
+        task, chosen, choice = settings.task, HydraConfig.get(), cfg.get("exit_code")
         folder, home = Path(chosen.runtime.output_dir), Path(chosen.runtime.cwd, str(cfg.output), task)
         if "exit_code" not in cfg:
-            self._do_task(task, cfg, flags)
-            return 0
+            return self._do_task(settings, cfg, flags)
         check_exit_code(choice)
         single = chosen.mode == RunMode.RUN
         try:
             if single:
                 home.mkdir(parents=True, exist_ok=True)
                 running(folder).write(home)
-            self._do_task(task, cfg, flags)
+            code = self._do_task(settings, cfg, flags)
             status = finished(folder, choice)
             if single:
                 status.write(home)
@@ -213,10 +213,11 @@ class App:
             if single:
                 record_failure(home, folder, *error_message(error))
             raise
-        return status.exit_code or 0
+        return max(status.exit_code or 0, code)
 
-    def _do_task(self, task: str, cfg: DictConfig, flags: list[str]) -> None:
-        chosen = HydraConfig.get()
+    def _do_task(self, settings: Settings, cfg: DictConfig, flags: list[str]) -> int:
+        """Run a task and return 0, or 1 if the task of a region failed for a jurisdiction."""
+        task, chosen, code = settings.task, HydraConfig.get(), 0
         folder = Path(chosen.runtime.output_dir)
         with unfinished(folder), _quiet_warnings():
             pipeline = importlib.import_module(f"{self.pipelines}.{task}")
@@ -227,13 +228,19 @@ class App:
             config = drop_unused(resolve(cfg), accepted, find_keys(self.configs), options.get("model", ()))
             command = shlex.join(["ilp", task, *chosen.overrides.task, *flags])
             _check_required(config, accepted, task)
-            parts = {"command": command} if "command" in accepted else {}
-            if "jurisdiction" in accepted:
-                parts["jurisdiction"] = self._jurisdiction(flags)
-            summary = pipeline.run(**build_parts(config, pipeline.run), **parts, folder=folder)
+            if config.get("region"):
+                region = importlib.import_module("ilp_models.cli.region")  # it loads pandas
+                summary, code = region.run_region(settings, config, flags, folder, f"{self.pipelines}.region")
+            else:
+                parts = {"command": command} if "command" in accepted else {}
+                if "jurisdiction" in accepted:
+                    parts["jurisdiction"] = self._jurisdiction(flags)
+                config = with_neighbours(config, settings)
+                summary = pipeline.run(**build_parts(config, pipeline.run), **parts, folder=folder)
         if chosen.mode == RunMode.RUN and has_results(folder, task):
             point_latest(folder, Path(chosen.runtime.cwd, config["output"], task, "latest"))
         _print(f"{summary}\n" if summary else "")
+        return code
 
     def _standing(self, flags: list[str]) -> Path | None:
         """Return the file of the chosen jurisdiction, None if none is chosen."""

@@ -1,12 +1,14 @@
-"""Refuse settings of Hydra itself that build objects or call functions before a task begins."""
+"""Compose settings, and refuse those of Hydra itself that build objects or call functions before a task begins."""
 
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.errors import UsageError
 
@@ -24,6 +26,17 @@ _FLAGS: Final = {
     "experimental_rerun": "--experimental-rerun",
 }
 _HYDRA: Final = "hydra"
+
+
+def compose_settings(configs: Path, task: str, overrides: list[str]) -> DictConfig:
+    """Return the composed settings of a task, those of Hydra included; also while Hydra runs a task."""
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(config_dir=str(configs), version_base="1.3"):
+            return compose(config_name=task, overrides=overrides, return_hydra_config=True)
+    finally:
+        GlobalHydra.instance().hydra = running
 
 
 def check_flags(arguments: argparse.Namespace) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException
@@ -18,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ilp_models.cli.errors import UsageError
 from ilp_models.cli.help import find_options, find_package, find_tasks, read_comments, read_help
-from ilp_models.cli.hydra_settings import check_folder, check_words
+from ilp_models.cli.hydra_settings import check_folder, check_words, compose_settings
 from ilp_models.cli.jurisdiction import JURISDICTION
 from ilp_models.cli.renamed_settings import OPTIONS, first_renamed
 from ilp_models.cli.run_settings import FROM_RUN
@@ -44,7 +43,7 @@ class Settings:
 
     def explain(self) -> str:
         """Return the help page of the task with the chosen options."""
-        cfg = self._compose(self.overrides)
+        cfg = self.compose(self.overrides)
         primary = self.configs / f"{self.task}.yaml"
         manual = read_help(primary)
         page = [f"ilp {self.task}: {manual.summary}.", ""]
@@ -86,7 +85,7 @@ class Settings:
         if not overridden:
             return
         try:
-            chosen = OmegaConf.to_container(self._compose(self._choices()))
+            chosen = OmegaConf.to_container(self.compose(self._choices()))
         except HydraException:  # an unknown option, which gets its own error
             return
         for key in overridden:
@@ -118,7 +117,7 @@ class Settings:
         own = self.groups
         if any(word.key_or_group in options and word.key_or_group not in own for word in words):
             return listed
-        keys = [*(group for group in options if group in own), *_flatten(self._compose(self._choices()), "")]
+        keys = [*(group for group in options if group in own), *_flatten(self.compose(self._choices()), "")]
         for word in words:
             key = word.key_or_group
             if key not in keys and not (word.is_add() or word.is_force_add()):
@@ -139,7 +138,7 @@ class Settings:
     @property
     def groups(self) -> set[str]:
         """The groups of options that the task has."""
-        return {*_groups(self.configs / f"{self.task}.yaml"), *self._compose(()).hydra.runtime.choices}
+        return {*_groups(self.configs / f"{self.task}.yaml"), *self.compose(()).hydra.runtime.choices}
 
     @property
     def known_groups(self) -> tuple[str, ...]:
@@ -191,7 +190,7 @@ class Settings:
         words = [word for word in self._parsed() if isinstance(word.value(), str) and not word.is_delete()]
         if not words:
             return
-        plain = OmegaConf.to_container(self._compose(self._choices()))
+        plain = OmegaConf.to_container(self.compose(self._choices()))
         for word in words:
             default = _select(plain, word.key_or_group)
             checked = not word.key_or_group.startswith("hydra.") and "${" not in str(word.value())
@@ -227,10 +226,10 @@ class Settings:
     def _options(self) -> dict[str, dict[str, Path]]:
         return find_options([self.configs, *([self.extra] if self.extra else [])])
 
-    def _compose(self, overrides: tuple[str, ...]) -> DictConfig:
+    def compose(self, overrides: tuple[str, ...]) -> DictConfig:
+        """Return the composed settings, those of Hydra included; also while Hydra runs a task."""
         extra = [f"hydra.searchpath=['file://{self.extra.resolve()}']"] if self.extra else []
-        with initialize_config_dir(config_dir=str(self.configs), version_base="1.3"):
-            return compose(config_name=self.task, overrides=[*extra, *overrides], return_hydra_config=True)
+        return compose_settings(self.configs, self.task, [*extra, *overrides])
 
     def _explain_group(self, cfg: DictConfig, group: str, options: dict[str, Path]) -> list[str]:
         plain, single = OmegaConf.to_container(cfg), cfg.hydra.runtime.choices.get(group, _ABSENT)

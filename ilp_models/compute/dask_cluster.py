@@ -1,43 +1,120 @@
 """Run tasks on a Dask cluster."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from distributed import Client
-from joblib import Parallel, delayed, parallel_config
+from dask import config
+from distributed import Client, KilledWorker, LocalCluster
 
 from ilp_models.compute.progress import show_progress
-from ilp_models.domain.errors import StorageError
+from ilp_models.domain.errors import InputError, NotRunError, StorageError
+from ilp_models.domain.recipe import code_digest
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+LOCAL: Final = "local"
+_RETRIES: Final = 1  # a task whose worker was lost is run again, once
+
 
 @dataclass(frozen=True)
 class DaskCluster:
-    """Run tasks on the workers of a running Dask scheduler.
+    """Run tasks on the workers of a Dask scheduler: a running one, or one that is started on this machine.
 
-    Start the workers with one thread each (``dask worker --nthreads 1``) and install this package on them.
+    Start the workers with one thread each (``dask worker --nthreads 1``) and install this version of the package on
+    them. Workers read and write files on paths that they share with the client.
 
     Parameters
     ----------
-    address : str
-        Address of the scheduler, such as ``tcp://10.0.0.5:8786``.
+    address : str, optional
+        Address of a running scheduler, such as ``tcp://10.0.0.5:8786``.
     timeout_s : float, default 10
         Seconds to wait for the scheduler.
+    cluster : str, optional
+        ``local`` starts a scheduler and workers on this machine for each call, instead of an address.
+    workers : int, default 2
+        Workers of a local cluster, with one thread each.
+    memory_limit : str, default "auto"
+        Memory of each worker of a local cluster, such as ``4GB``; a worker that exceeds it is stopped.
+
+    Raises
+    ------
+    InputError
+        Unless exactly one of ``address`` and ``cluster`` is given, or if a number is not usable.
     """
 
-    address: str
+    address: str | None = None
     timeout_s: float = 10.0
+    cluster: str | None = None
+    workers: int = 2
+    memory_limit: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Check where the cluster is."""
+        if (self.address is None) == (self.cluster is None) or self.cluster not in (None, LOCAL):
+            msg = (
+                f"compute.address={self.address} and compute.cluster={self.cluster}: set the address of a running "
+                "scheduler, or compute.cluster=local to start one on this machine."
+            )
+            raise InputError(msg)
+        if self.workers < 1:
+            msg = f"compute.workers={self.workers} must be at least 1."
+            raise InputError(msg)
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], description: str) -> list[Result]:
-        """Return the function's result for each task, in the order of the tasks."""
+        """Return the function's result for each task, in the order of the tasks.
+
+        Raises NotRunError if a worker has other code than the client, or was lost twice with the same task.
+        """
+        if not tasks:
+            return []
+        logging.getLogger("distributed").setLevel(logging.WARNING)  # its import sets a level of its own
+        with config.set({"distributed.scheduler.allowed-failures": _RETRIES}), self._client() as client:
+            _check_versions(client)
+            futures = client.map(function, list(tasks), pure=False)
+            try:
+                return list(show_progress((future.result() for future in futures), len(tasks), description))
+            except KilledWorker as error:
+                msg = (
+                    "A worker was lost twice with the same task, usually because memory ran out. Give the workers "
+                    "more memory."
+                )
+                raise NotRunError(msg) from error
+
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        if self.cluster == LOCAL:
+            settings = {"threads_per_worker": 1, "dashboard_address": ":0", "protocol": "tcp"}
+            with (
+                LocalCluster(n_workers=self.workers, memory_limit=self.memory_limit, **settings) as cluster,
+                Client(cluster, set_as_default=False) as client,
+            ):
+                yield client
+            return
         try:
             client = Client(self.address, timeout=self.timeout_s, set_as_default=False)
         except OSError as error:
             msg = f"No Dask scheduler answers at {self.address}. Start one, or set compute=local."
             raise StorageError(msg) from error
-        with client, parallel_config(backend="dask", client=client):
-            results = Parallel(return_as="generator")(delayed(function)(task) for task in tasks)
-            return list(show_progress(results, len(tasks), description))
+        with client:
+            yield client
+
+
+def _own_digest() -> str:
+    return code_digest()
+
+
+def _check_versions(client: Client) -> None:
+    """Raise NotRunError unless all workers have the code and the libraries of the client."""
+    own = _own_digest()
+    others = {address: digest for address, digest in client.run(code_digest).items() if digest != own}
+    if others:
+        address, digest = next(iter(others.items()))
+        msg = (
+            f"{len(others)} worker(s) have another version of ilp_models or its libraries, first {address} "
+            f"(digest {str(digest)[:16]}, here {own[:16]}). Install the same version and lock file on all of them."
+        )
+        raise NotRunError(msg)

@@ -15,6 +15,7 @@ class Member:
     forecaster: Any  # fitted; also one that has no weight at present, so that its columns are known
     weights: npt.NDArray[np.float64]  # of each crime type, >= 0
     area_of: npt.NDArray[np.int64] | None = None  # position of each cell's area, for forecasts of larger areas
+    cells: int | None = None  # only the first cells of the member are those of the combination; None: all of them
 
 
 @dataclass(frozen=True, eq=False)

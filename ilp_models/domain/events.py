@@ -6,7 +6,7 @@ from typing import Final, Protocol, Self
 
 import numpy as np
 import pandas as pd
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from ilp_models.domain.digest import digest_of
@@ -104,6 +104,10 @@ class Events:
         """Return the number of events."""
         return len(self.table)
 
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the events themselves: they do not change, so that clones of a forecaster share them."""
+        return self
+
     def __repr__(self) -> str:
         """Return number, crime types, span, place and CRS in one line."""
         facts = (f"{len(self):,} events", f"{len(self.crime_types)} crime types", self._span, self.city, self.crs)
@@ -159,6 +163,43 @@ class Events:
         types = selected["crime_type"].cat.set_categories(list(crime_types))
         return replace(self, table=selected.assign(crime_type=types))
 
+    def converted(self, *, crs: str, time_zone: str) -> Self:
+        """Return the same events with coordinates in another CRS and times on the wall clock of another zone.
+
+        A time that the zone's clock shows twice in autumn counts as the first, and one that it leaves out in spring as
+        the next that it shows.
+
+        Parameters
+        ----------
+        crs : str
+            A projected coordinate reference system in metres.
+        time_zone : str
+            IANA name of a time zone.
+
+        Returns
+        -------
+        Events
+            In the same order.
+
+        Raises
+        ------
+        InputError
+            If the CRS is not projected in metres, or an event has no place in it.
+        """
+        table, start, end = self.table, self.start, self.end
+        if crs != self.crs:
+            _refuse_crs(crs)
+            move = Transformer.from_crs(self.crs, crs, always_xy=True)
+            x, y = move.transform(table["x"].to_numpy(), table["y"].to_numpy())
+            table = table.assign(x=x, y=y)
+        if time_zone != self.time_zone:
+            occurred, reported = (
+                _wall_clock(table[name], self.time_zone, time_zone) for name in ("occurred_at", "reported_at")
+            )
+            table = table.assign(occurred_at=occurred, reported_at=np.maximum(occurred, reported))
+            start, end = _wall_clock(pd.Series([start, end]), self.time_zone, time_zone)
+        return replace(self, table=table, crs=crs, time_zone=time_zone, start=start, end=end, intake=None)
+
     def digest(self) -> str:
         """Return a SHA-256 of table, CRS, time zone, span and reporting delay as 64 hexadecimal digits.
 
@@ -183,6 +224,13 @@ class EventSource(Protocol):
     def read(self) -> Events:
         """Return the events; `Events.intake` reports how the records were read."""
         ...
+
+
+def _wall_clock(times: pd.Series, zone: str, other: str) -> pd.Series:
+    """Return times on the wall clock of another zone."""
+    first = np.ones(len(times), dtype=bool)  # of the two times that the clock shows in autumn
+    known = times.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    return pd.Series(known.dt.tz_convert(other).dt.tz_localize(None))
 
 
 def _refuse_types(table: pd.DataFrame) -> None:

@@ -1,5 +1,6 @@
 """Grid: the cells that risk is forecast for, their ground area, neighbours and parent areas."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, Self
 
@@ -140,7 +141,10 @@ class Grid:
 
     def subset(self, mask: npt.NDArray[np.bool_]) -> Self:
         """Return the grid of the cells where the mask is true, in the same order."""
-        index = np.flatnonzero(mask)
+        return self.take(np.flatnonzero(mask))
+
+    def take(self, index: npt.NDArray[np.int64]) -> Self:
+        """Return the grid of the cells at these positions, in this order."""
         return replace(
             self,
             cells=self.cells[index],
@@ -150,6 +154,30 @@ class Grid:
             locator_cells=self.locator_cells[index],
             parents=self.parents if self.parents.empty else self.parents.iloc[index],
             population=None if self.population is None else self.population[index],
+        )
+
+    def widened(self, events: Events) -> "Grid":
+        """Return the grid of these cells, followed by the other cells that hold the events.
+
+        The cells that are added have no residents and no parent areas. Raises InputError for cells that are not of a
+        regular tiling, because nothing says where the next cells are.
+        """
+        widen: Callable[[Grid, Events], Grid] | None = getattr(self.locator, "widened", None)
+        if widen is None:
+            msg = (
+                "These cells are areas of a file, which has none beyond the border. Use squares or hexagons, or leave "
+                "the neighbours out."
+            )
+            raise InputError(msg)
+        wide = widen(self, events)
+        added = len(wide) - len(self)
+        parents = self.parents
+        if not parents.empty:
+            blank = pd.DataFrame("", index=range(added), columns=parents.columns)
+            parents = pd.concat([parents.astype(object), blank], ignore_index=True)
+        people = None if self.population is None else np.concatenate([self.population, np.zeros(added)])
+        return replace(
+            wide, area_m2=np.concatenate([self.area_m2, wide.area_m2[len(self) :]]), parents=parents, population=people
         )
 
     def smoothed(self, values: npt.NDArray[Any], reach_cells: float) -> npt.NDArray[Any]:

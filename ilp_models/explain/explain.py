@@ -137,7 +137,8 @@ class Explain:
     def _explain_members(self, composition: Composition, forecast: RiskForecast, name: str) -> Explanation:
         """Return the explanation of a combined forecast from those of all its members."""
         each = [self._explain(one.forecaster, forecast.periods, one.name, forecast) for one in composition.members]
-        return combine_explanations(composition, each, forecast, name)
+        own = [_first_cells(one, member.cells) for one, member in zip(each, composition.members, strict=True)]
+        return combine_explanations(composition, own, forecast, name)
 
     @property
     def _trial(self) -> PerturbationTrial:
@@ -158,6 +159,15 @@ class Explain:
         weights = highest.astype(float)
         weights[drawn] = len(others) / max(1, len(drawn))
         return forecast.expected.copy(data=weights.reshape(forecast.expected.shape))
+
+
+def _first_cells(explanation: Explanation, count: int | None) -> Explanation:
+    """Return the explanation of the first cells only."""
+    if count is None:
+        return explanation
+    names = ("attributions", "values", "log_expected", "weights")
+    cubes = {name: cube for name in names if (cube := getattr(explanation, name)) is not None}
+    return replace(explanation, **{name: cube.isel(cell=slice(count)) for name, cube in cubes.items()})
 
 
 def _composition(forecaster: Any) -> Composition | None:

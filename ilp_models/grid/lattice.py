@@ -127,6 +127,14 @@ class LatticeLocator:
         keys = cell_keys(self.lattice, table["x"].to_numpy(), table["y"].to_numpy())
         return np.asarray(pd.Index(self.keys).get_indexer(pd.Index(keys)))  # hashing: events come in no order of place
 
+    def widened(self, grid: Grid, events: Events) -> Grid:
+        """Return the grid of a grid's cells, followed by the other cells that hold these events."""
+        own = self.keys[grid.locator_cells]
+        found = np.unique(cell_keys(self.lattice, events.table["x"].to_numpy(), events.table["y"].to_numpy()))
+        keys = np.concatenate([own, np.setdiff1d(found, own)])
+        order = np.sort(keys)
+        return build_grid(self.lattice, order, grid.crs).take(index_of(order, keys))
+
 
 def build_grid(lattice: Lattice, keys: Keys, crs: str) -> Grid:
     """Return the grid of the cells with these keys."""

@@ -13,6 +13,7 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.local_file import file_in_folder
 from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.regressions.regression import RegressionForecaster
+from ilp_models.model.wrappers.across_borders import AcrossBorders
 from ilp_models.model.wrappers.intervals import RiskGroups
 from ilp_models.model.wrappers.wrapper import Wrapper
 
@@ -36,7 +37,7 @@ def write_bundle(forecaster: Forecaster, folder: Path, facts: Mapping[str, Any])
         content["trees"] = sorted(texts)
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
-    if isinstance(forecaster, Wrapper):
+    if isinstance(forecaster, Wrapper | AcrossBorders):
         write_bundle(forecaster.forecaster_, folder / "forecaster", {})
     (folder / "bundle.json").write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
     return folder

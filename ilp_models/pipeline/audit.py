@@ -7,6 +7,7 @@ from typing import Any
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.register.register import Register
 from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.data.neighbours import Neighbours
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.events import EventSource
@@ -53,6 +54,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     folder: Path,
     command: str = "",
     jurisdiction: str = "",
+    neighbours: Neighbours | None = None,
     second_grid: GridSpec | None = None,
 ) -> str:
     """Write the decision and the audit reports to the run folder, and return the findings as text."""
@@ -90,6 +92,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         folder=folder,
         command=command,
         jurisdiction=jurisdiction,
+        neighbours=neighbours,
     )
     where = [f"Report: {folder / report.file_name}", last_line(book)]
     steps = next_steps(done.decision, folder, folder / report.file_name, standing_outlook(book, done.decision))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.data.neighbours import Neighbours
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.events import EventSource
@@ -13,6 +14,7 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.text_output import check_decimal
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.backtesting import run_backtest
+from ilp_models.pipeline.borders import models_across_borders
 from ilp_models.pipeline.outputs import INTAKE, read_study, write_scores
 from ilp_models.pipeline.study import check_names
 from ilp_models.pipeline.terminal_text import score_lines
@@ -34,6 +36,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     tracking: Tracker,
     folder: Path,
     command: str = "",
+    neighbours: Neighbours | None = None,
     decimal: str = "point",
 ) -> str:
     """Write scores, summary and skill, and return the comparison as text."""
@@ -41,6 +44,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     check_decimal(decimal, "decimal")
     tracking.check()
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest)
+    model, study = models_across_borders(model, study, neighbours, folder)
     parts: dict[str, Any] = {
         "data": data,
         "grid": grid,

@@ -8,6 +8,7 @@ from typing import Any
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.register.register import Register
 from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.data.neighbours import Neighbours
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
@@ -20,6 +21,7 @@ from ilp_models.export.writers import Export
 from ilp_models.pipeline.auditing import AuditResult, audit_forecast, decide, explanation_or_none
 from ilp_models.pipeline.backtesting import Backtest, run_backtest
 from ilp_models.pipeline.before_backtest import check_before_backtest
+from ilp_models.pipeline.borders import models_across_borders
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.pipeline.outputs import INTAKE, read_study, write_outputs
@@ -72,6 +74,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
     folder: Path,
     command: str,
     jurisdiction: str = "",
+    neighbours: Neighbours | None = None,
 ) -> DecidedRun:
     """Backtest, forecast, explain, audit and decide; write the files, then the pages; and record everything."""
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
@@ -79,6 +82,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
     if register.last is not None:
         register.verify()  # a register without the required line must not cost a backtest
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest, record_lag=now())
+    model, study = models_across_borders(model, study, neighbours, folder)
     check_before_backtest(audit, scoring, study, backtest, export)
     cut: dict[str, Any] = {"calendar": calendar, "layers": study.layers, "record_lag": study.record_lag}
     parts: dict[str, Any] = {

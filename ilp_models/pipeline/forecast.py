@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ilp_models.data.neighbours import Neighbours
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.events import EventSource
@@ -14,6 +15,7 @@ from ilp_models.domain.timing import SIMULATED
 from ilp_models.domain.tracking import Tracker
 from ilp_models.export.writers import Export
 from ilp_models.model.long_horizons.horizons import LongHorizons
+from ilp_models.pipeline.borders import models_across_borders
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.pipeline.outputs import INTAKE, read_study, write_forecast
@@ -37,6 +39,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     long_horizons: LongHorizons | None = None,
     compute: Compute,
     command: str = "",
+    neighbours: Neighbours | None = None,
 ) -> str:
     """Write the grid or the totals, marked as research, and return a summary."""
     check_names(model, forecaster=forecaster)
@@ -60,6 +63,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         lines = [SIMULATED] if study.events.simulated else []
         return "\n".join([repr(totals), *lines, "Research only - not for resource allocation.", f"{folder / PAGE}"])
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff="next", record_lag=now())
+    model, study = models_across_borders(model, study, neighbours, folder)
     parts: dict[str, Any] = {
         "data": data,
         "grid": grid,

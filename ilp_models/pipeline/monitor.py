@@ -11,6 +11,7 @@ from ilp_models.audit.audit import Audit
 from ilp_models.audit.monitoring.cusum import Monitoring
 from ilp_models.audit.register.register import Register
 from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.data.neighbours import Neighbours
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.events import EventSource
@@ -18,6 +19,7 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.timing import Timing
 from ilp_models.domain.tracking import Tracker
+from ilp_models.pipeline.borders import models_across_borders
 from ilp_models.pipeline.monitoring_replay import active_decision, check_terms, replay_since_audit
 from ilp_models.pipeline.monitoring_results import MonitoringResults
 from ilp_models.pipeline.outputs import read_study
@@ -46,6 +48,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     folder: Path,
     command: str = "",
     jurisdiction: str = "",
+    neighbours: Neighbours | None = None,
 ) -> str:
     """Write what monitoring found, and return it with the command of a withdrawal where one is proposed."""
     check_names(model, forecaster=forecaster)
@@ -65,6 +68,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         first_cutoff=first,
         record_lag=lag,
     )
+    model, study = models_across_borders(model, study, neighbours, folder)
     parts: dict[str, Any] = {
         "data": data,
         "grid": grid,

@@ -44,6 +44,8 @@ from ilp_models.scoring.calibration import calibration_table
 
 _LOG = logging.getLogger(__name__)
 INTAKE = "intake.json"
+RECORDED = "recorded.csv"
+_RECORDED_PERIODS = 2  # years
 
 
 def read_study(source: EventSource, grid: GridSpec, folder: Path, *, calendar: Calendar, **options: Any) -> Study:
@@ -65,10 +67,11 @@ def read_study(source: EventSource, grid: GridSpec, folder: Path, *, calendar: C
         intake = study.events.intake
         return study
     finally:
-        _write_intake(intake, folder)
+        rewrite_intake(intake, folder)
 
 
-def _write_intake(intake: IntakeReport | None, folder: Path) -> None:
+def rewrite_intake(intake: IntakeReport | None, folder: Path) -> None:
+    """Write the report of an intake, also over an earlier one with fewer notes."""
     if intake is not None:
         write_json(folder / INTAKE, intake.to_dict())
 
@@ -142,11 +145,26 @@ def write_forecast(
     areas = area_table(forecast.forecast, forecast.grid, past)
     marking = replace(mark(forecast.forecast, source, decision, export.grade), decimal=export.decimal)
     files += write_areas(areas, marking, folder)
+    write_table(recorded_counts(forecast.study), folder / RECORDED, export.decimal)
+    files.append(folder / RECORDED)
     risks = getattr(forecast.forecaster, "relative_risks_", None)
     if risks is not None:
         write_table(risks, folder / "relative_risks.csv", export.decimal)
         files.append(folder / "relative_risks.csv")
     return files
+
+
+def recorded_counts(study: Study) -> pd.DataFrame:
+    """Return the records of the study area by crime type and period, over the latest two years of whole periods."""
+    calendar, events = study.calendar, study.events
+    periods = calendar.whole_periods(events.start, events.end - events.settles_after)
+    periods = periods[-_RECORDED_PERIODS * calendar.per_year :]
+    ordinal = pd.Series(calendar.ordinals(events.table["occurred_at"]), index=events.table.index)
+    counts = pd.crosstab(events.table["crime_type"], ordinal, dropna=False).reindex(columns=periods.asi8, fill_value=0)
+    counts = counts.reindex(list(events.crime_types), fill_value=0)
+    counts.columns = pd.Index([f"{one.start_time:%Y-%m-%d}" for one in periods])
+    table = counts.reset_index().melt("crime_type", var_name="period", value_name="recorded")
+    return table.assign(freq=calendar.freq)
 
 
 def write_outputs(

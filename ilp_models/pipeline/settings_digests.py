@@ -18,6 +18,7 @@ from ilp_models.domain.governance import Governance
 from ilp_models.domain.recipe import code_digest, decision_digest, describe, external_code, file_digests
 
 _OF_EVENTS: Final = ("crs", "time_zone", "country", "subdivision", "as_of", "simulated")
+_EVENTS: Final = describe(Events)  # in the description of a model with the records of neighbours
 _RANDOM: Final = ("seed", "random_state", "refits", "draws", "replicates")
 
 
@@ -65,10 +66,19 @@ def with_method_digest(subject: AuditInput, audit: Audit, events: Events, **othe
         "events": [getattr(events, name) for name in _OF_EVENTS],
         "settles_after": str(events.settles_after),
     }
+    settings = _without_records(settings)
     kinds = list(subject.replay.crime_types)
     content = [describe(reading), settings, external_code(settings), dict(file_digests(settings))]
     parts = (subject.group_table, kinds, code_digest(), decision_digest(), json.dumps(content, sort_keys=True))
     return replace(subject, method_digest=digest_of(*parts))
+
+
+def _without_records(plain: Any) -> Any:
+    """Return described settings without the digests of records, such as those of neighbours."""
+    if isinstance(plain, Mapping):
+        of_records = plain.get("class") == _EVENTS
+        return {name: _without_records(value) for name, value in plain.items() if not (of_records and name == "digest")}
+    return [_without_records(one) for one in plain] if isinstance(plain, list) else plain
 
 
 def _random(plain: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -151,7 +151,7 @@ def open_study(
         return Study(events, grid, calendar, layers, lag)
     read = read_layers(layers or {}, events)
     notes = [layer.note for layer in read.known]
-    return Study(_with_notes(events, notes), grid, calendar, read, lag)
+    return Study(with_notes(events, notes), grid, calendar, read, lag)
 
 
 def next_cutoff(events: Events, calendar: Calendar, record_lag: int = 0) -> pd.Timestamp:
@@ -221,7 +221,7 @@ def of_known_types(events: Events, cutoff: pd.Timestamp) -> Events:
         _LOG.info(note)
         return selected
     intake = _without_types(events.intake, selected, later, tuple(left_out[:_EXAMPLES]), len(events) - len(selected))
-    return _with_notes(replace(selected, intake=intake), [note])
+    return with_notes(replace(selected, intake=intake), [note])
 
 
 def _without_types(
@@ -239,7 +239,8 @@ def _without_types(
     )
 
 
-def _with_notes(events: Events, notes: list[str]) -> Events:
+def with_notes(events: Events, notes: list[str]) -> Events:
+    """Return events whose intake report has more notes."""
     for note in notes:
         _LOG.info(note)
     if events.intake is None or not notes:

@@ -7,6 +7,7 @@ from typing import Any
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.register.register import Register
 from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.data.neighbours import Neighbours
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.events import EventSource
@@ -50,6 +51,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     folder: Path,
     command: str = "",
     jurisdiction: str = "",
+    neighbours: Neighbours | None = None,
 ) -> str:
     """Write grids, scores, decision and report, and return a summary for the terminal."""
 
@@ -82,6 +84,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         folder=folder,
         command=command,
         jurisdiction=jurisdiction,
+        neighbours=neighbours,
     )
     grids = ", ".join(path.name for path in done.files if path.name in FILE_NAMES.values())
     where = [

@@ -23,7 +23,7 @@ NO_EXAMPLE = {  # why the docstring has no example that runs
         "it takes seconds; the notebooks and the gallery show it",
     ),
     **dict.fromkeys(
-        ("assess_threats", "write_threat_assessment", "compile_brief", "write_brief"),
+        ("assess_threats", "write_threat_assessment", "compile_brief", "write_brief", "read_region", "write_region"),
         "it takes seconds; its page of the docs shows it",
     ),
     "RandomSearchGrid": "it takes seconds",

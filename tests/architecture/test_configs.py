@@ -25,7 +25,9 @@ PACKAGES = {
     "rule_search": "tuning",
     "scheme": "strategy.groups",
     "harm": "domain",
+    "region": "domain",
 }
+NEEDED = {("compute", "dask"): ["compute.cluster=local"]}  # or the address of a scheduler
 EXPERIMENTS = sorted(OPTIONS.get("experiment", {}))
 
 
@@ -68,7 +70,8 @@ def test_every_option_composes_and_builds(group, option):
     task = next((task for task in TASKS if outer in defaults_of(task)), None)
     assert task is not None, f"no task uses {group}"
     several = isinstance(defaults_of(task)[outer], list)
-    cfg = composed(task, f"{group}=[{option}]" if several else f"{group}={option}")
+    words = [f"{group}=[{option}]" if several else f"{group}={option}", *NEEDED.get((group, option), ())]
+    cfg = composed(task, *words)
     fill_missing(cfg)
     built = build_parts({"part": resolve(cfg)[outer]})["part"]
     if several:
@@ -118,12 +121,15 @@ def test_every_option_has_a_summary(group, option):
     assert read_help(PLACES[group][option]).summary
 
 
+_WITH_REGION = [{"jurisdiction": None}, {"region": None}, {"experiment": None}]
+
+
 def test_task_configs_come_before_experiments():
     for task in TASKS:
         entries = OmegaConf.to_container(OmegaConf.load(CONFIGS / f"{task}.yaml"))["defaults"]
         assert entries[0] == "_terminal"
         rest = entries[entries.index("_self_") + 1 :]
-        assert rest in ([], [{"jurisdiction": None}, {"experiment": None}])
+        assert rest in ([], [{"jurisdiction": None}, {"experiment": None}], _WITH_REGION)
 
 
 OPTIONS_OF_DEFAULTS = [

@@ -1,8 +1,11 @@
+import os
+import signal
+
 import pytest
 from distributed import LocalCluster
 
 from ilp_models.compute.dask_cluster import DaskCluster
-from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.domain.errors import InputError, NotRunError, StorageError
 
 
 def double(number):
@@ -16,6 +19,19 @@ def refuse(number):
     return number
 
 
+def die_once(folder):
+    """Kill the worker unless the folder shows that one was killed already."""
+    try:
+        os.mkdir(folder)  # noqa: PTH102 - atomic
+    except FileExistsError:
+        return "survived"
+    return os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @pytest.fixture(scope="module")
 def cluster():
     settings = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
@@ -25,6 +41,7 @@ def cluster():
 
 def test_cluster_gives_the_same_results_and_errors(cluster):
     assert cluster.map(double, range(5), "doubling") == [0, 2, 4, 6, 8]
+    assert cluster.map(double, [], "nothing") == []
     with pytest.raises(InputError, match="This task cannot run"):
         cluster.map(refuse, range(3), "trying")
 
@@ -32,3 +49,29 @@ def test_cluster_gives_the_same_results_and_errors(cluster):
 def test_missing_scheduler_is_a_clear_error():
     with pytest.raises(StorageError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         DaskCluster("tcp://127.0.0.1:9", timeout_s=0.2).map(double, [1], "doubling")
+
+
+def test_workers_with_other_code_are_refused(cluster, monkeypatch):
+    # the function that workers run is found by name; the client's own digest comes from its module
+    monkeypatch.setattr("ilp_models.compute.dask_cluster._own_digest", lambda: "0" * 64)
+    with pytest.raises(NotRunError, match=r"another version of ilp_models .*here 0000000000000000"):
+        cluster.map(double, [1], "doubling")
+
+
+@pytest.mark.parametrize("settings", [{}, {"address": "tcp://a:1", "cluster": "local"}, {"cluster": "slurm"}])
+def test_a_cluster_needs_one_place(settings):
+    with pytest.raises(InputError, match=r"set the address of a running scheduler, or compute\.cluster=local"):
+        DaskCluster(**settings)
+
+
+def test_a_local_cluster_needs_a_worker():
+    with pytest.raises(InputError, match=r"compute\.workers=0"):
+        DaskCluster(cluster="local", workers=0)
+
+
+@pytest.mark.slow
+def test_a_local_cluster_runs_the_task_of_a_lost_worker_again_once(tmp_path):
+    local = DaskCluster(cluster="local", workers=2)
+    assert local.map(die_once, [str(tmp_path / "killed"), str(tmp_path)], "dying") == ["survived", "survived"]
+    with pytest.raises(NotRunError, match="lost twice with the same task"):
+        local.map(die, [1], "dying")

@@ -60,6 +60,11 @@ class NearestPoint:
         far, nearest = cKDTree(self.points).query(events.table[["x", "y"]].to_numpy(dtype=float))
         return np.where(far <= _NEAR_M, self.codes[nearest], -1).astype(np.int64)
 
+    def widened(self, grid: Grid, events: Events) -> Grid:
+        """Return the same cells: the simulated city has no neighbours."""
+        del events
+        return grid
+
 
 @dataclass(frozen=True, eq=False)
 class FeedbackCity:

@@ -1,0 +1,126 @@
+"""Run a task for one jurisdiction of a region, in a process of its own that ends with its parent."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+from ilp_models.domain.errors import DEBUG
+from ilp_models.domain.region import RECORD, JurisdictionResult, RunState
+
+_ATTEMPTS: Final = 2
+_PROGRAM: Final = "from ilp_models.cli.jurisdiction_run import main; main()"
+_OF_PARENT: Final = ("HYDRA_FULL_ERROR", DEBUG)  # set while a command runs; they would print traces
+_TAIL: Final = 2000  # characters of the last messages that are kept of a failure
+
+
+@dataclass(frozen=True)
+class JurisdictionRun:
+    """A command for one jurisdiction, and what identifies its result."""
+
+    name: str
+    words: tuple[str, ...]  # the command, without `ilp`
+    folder: str  # of the run; another attempt gets one of its own, next to the unfinished one
+    fingerprint: str  # of everything that the result depends on
+
+    def run(self) -> JurisdictionResult:
+        """Run the command and return how it ended; a process that the system stopped is started once more."""
+        begun = time.monotonic()
+        attempt, code, said, peak, folder = 0, -1, "", 0, self.folder
+        while code < 0 and attempt < _ATTEMPTS:
+            attempt += 1
+            folder = self._free_folder()
+            code, said, peak = _start((*self.words, f"hydra.run.dir={folder}"))
+        ended: dict[str, Any] = {"seconds": round(time.monotonic() - begun, 1), "peak_mb": peak, "attempts": attempt}
+        if code < 0:
+            name = signal.Signals(-code).name
+            why = f"The system stopped the process ({name}), usually because memory ran out. {_last_line(said)}"
+            return JurisdictionResult(self.name, RunState.FAILED, folder, why, **ended)
+        if code != 0:
+            return JurisdictionResult(self.name, RunState.FAILED, folder, _last_line(said), **ended)
+        result = JurisdictionResult(self.name, RunState.DONE, folder, "", **ended)
+        record = {"name": self.name, "fingerprint": self.fingerprint, "command": list(self.words), **ended}
+        _write(Path(folder, RECORD), record)
+        return result
+
+    def _free_folder(self) -> str:
+        """Return the folder, or one with a number if an earlier attempt left it unfinished."""
+        count = 1
+        while Path(folder := f"{self.folder}-{count}" if count > 1 else self.folder).exists():
+            count += 1
+        return folder
+
+
+def run_jurisdiction(job: JurisdictionRun) -> JurisdictionResult:
+    """Return the result of a job; a function, so that it can be sent to a worker."""
+    return job.run()
+
+
+def finished_run(latest: Path, fingerprint: str) -> Path | None:
+    """Return the folder of the latest run if it finished with this fingerprint."""
+    try:
+        folder = latest.resolve(strict=True)
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return folder if isinstance(record, dict) and record.get("fingerprint") == fingerprint else None
+
+
+def main() -> None:
+    """Run the command of sys.argv, and end as soon as the process that started this one has ended."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    from ilp_models.cli.app import App, find_configs  # noqa: PLC0415 - the parent must not load Hydra for each job
+
+    code = App(find_configs()).run(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.write(f"\n{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if resource else 0}\n")
+    sys.stderr.flush()
+    os._exit(code)  # the thread waits for the parent
+
+
+def _end_with_parent() -> None:
+    while os.read(sys.stdin.fileno(), 1):  # ends when the parent closes the pipe, or is gone
+        pass
+    os._exit(1)
+
+
+def _start(words: tuple[str, ...]) -> tuple[int, str, int]:
+    """Run a command and return exit code, messages and peak memory in MB."""
+    command = [sys.executable, "-c", _PROGRAM, *words]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=_environment()
+    ) as process:
+        said = process.stderr.read() if process.stderr else ""
+        code = process.wait()
+    said, _, peak = said.rstrip().rpartition("\n")
+    return code, said if peak.isdigit() else f"{said}\n{peak}", round(int(peak) / 1024) if peak.isdigit() else 0
+
+
+def _environment() -> Mapping[str, str]:
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    kept = {name: value for name, value in os.environ.items() if name not in _OF_PARENT}
+    return {**kept, **threads}
+
+
+def _last_line(said: str) -> str:
+    lines = [line for line in said[-_TAIL:].splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ilp: ")]
+    return (errors or lines or ["The process ended without a message."])[-1].removeprefix("ilp: ")
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,45 @@
+"""Find the records of neighbours: a jurisdiction names its neighbours, and their files say where the records are."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from ilp_models.cli.errors import UsageError
+from ilp_models.cli.help import find_options
+from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
+from ilp_models.cli.settings import Settings
+
+_SHARED: Final = ("data.crime_scheme=",)  # overrides of the command that also hold for the neighbours
+
+
+def with_neighbours(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Return the settings of a task with the data declarations of the neighbours instead of their names."""
+    node = config.get("neighbours")
+    names = node.get("jurisdictions") if isinstance(node, dict) else None
+    if not isinstance(names, list) or not names or not isinstance(node, dict):
+        return config
+    declared = {str(name): _declaration(str(name), settings) for name in names}
+    return {**config, "neighbours": {**node, "jurisdictions": declared}}
+
+
+def _declaration(name: str, settings: Settings) -> Any:
+    """Return the data declaration in the file of a jurisdiction."""
+    folders = [settings.configs, *([settings.extra] if settings.extra else [])]
+    known: dict[str, Path] = find_options(folders).get(JURISDICTION, {})
+    if name not in known:
+        msg = (
+            f"neighbours.jurisdictions names {name}, and there is no jurisdiction/{name}.yaml. Write it in the folder "
+            f"of --config-dir, or name one of {', '.join(known) or 'none'}."
+        )
+        raise UsageError(msg)
+    words = (f"{JURISDICTION}={name}", *(word for word in settings.overrides if word.startswith(_SHARED)))
+    one = Settings(settings.configs, settings.task, words, settings.extra)
+    with fitted_options(settings.extra, name, settings.task, one.groups, one.known_groups) as options:
+        try:
+            cfg = Settings(settings.configs, settings.task, words, options).compose(words)
+        except HydraException as error:
+            msg = f"jurisdiction/{name}.yaml, which neighbours.jurisdictions names, cannot be read: {error}"
+            raise UsageError(msg) from error
+        return OmegaConf.to_container(cfg.data, resolve=True)

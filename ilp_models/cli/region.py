@@ -1,0 +1,170 @@
+"""Run a task for every jurisdiction of a region: plan the commands, reuse finished runs, and run the others."""
+
+import glob
+import hashlib
+import importlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ilp_models.cli.errors import UsageError, error_message
+from ilp_models.cli.instantiate import build_parts, resolve
+from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
+from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_jurisdiction
+from ilp_models.cli.neighbours import with_neighbours
+from ilp_models.cli.settings import Settings
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.digest import digest_of
+from ilp_models.domain.errors import IlpError, NotRunError
+from ilp_models.domain.recipe import code_digest, decision_digest
+from ilp_models.domain.region import JurisdictionResult, RunState
+from ilp_models.domain.region_plan import RegionPlan
+
+_OWN: Final = ("region", "compute", "output", "name", "exit_code", "hydra", JURISDICTION)  # not passed on, or set below
+_NO_RESULT: Final = ("output", "name", "hydra", "compute", "tracking", "store", "register", "exit_code")
+
+
+@dataclass(frozen=True)
+class RegionRun:
+    """The task of a region: which jurisdictions, with which settings, and where their results go."""
+
+    settings: Settings  # the command for the region
+    plan: RegionPlan
+    readable: Callable[[JurisdictionResult], bool]  # whether the files of a finished run can be read
+    output: Path
+    folder: Path  # of the run of the region
+    flags: tuple[str, ...] = ()
+
+    def run(self, compute: Compute) -> list[JurisdictionResult]:
+        """Return how the run of each jurisdiction ended, in the order of the region's file.
+
+        A failure does not stop the others. If a worker was lost, what is missing is run again, once.
+        """
+        results: dict[str, JurisdictionResult] = {}
+        jobs: list[JurisdictionRun] = []
+        for name in self.plan.jurisdictions:
+            try:
+                job = self._job(name)
+            except (IlpError, UsageError, HydraException, OmegaConfBaseException, ValueError) as error:
+                results[name] = JurisdictionResult(name, RunState.FAILED, "", error_message(error)[0])
+                continue
+            finished = finished_run(self.output / name / self.settings.task / "latest", job.fingerprint)
+            reused = JurisdictionResult(name, RunState.REUSED, str(finished or ""))
+            if finished is None or not self.readable(reused):
+                jobs.append(job)
+            else:
+                results[name] = reused
+        results |= {one.name: one for one in run_all(jobs, compute)}
+        return [results[name] for name in self.plan.jurisdictions]
+
+    def _words(self, name: str) -> tuple[str, ...]:
+        """Return the settings of one jurisdiction: shared ones, its exceptions, then those of the command."""
+        shared, own = self.plan.settings, self.plan.exceptions.get(name, ())
+        typed = [word for word in self.settings.overrides if _key(word) not in _OWN]
+        given = [word for word in (*shared, *own) if {_group(word), _key(word)} & self._known]
+        return (f"{JURISDICTION}={name}", *given, *typed, "compute=local", "compute.jobs=1")
+
+    @cached_property
+    def _known(self) -> set[str]:
+        """The groups and settings of the task; those of other tasks are not passed on."""
+        return {*self.settings.groups, *(str(key) for key in self.settings.compose(()))}
+
+    def _job(self, name: str) -> JurisdictionRun:
+        words, task = self._words(name), self.settings.task
+        one = replace(self.settings, overrides=words).with_additions()
+        with fitted_options(one.extra, name, task, one.groups, one.known_groups) as options:
+            composed = replace(one, extra=options).compose(one.overrides)
+            plain = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+            config = with_neighbours(resolve(plain), one)
+        home = self.output / name / task
+        folder = home / self.folder.name
+        command = (task, *one.overrides, f"output={self.output / name}", *self.flags)
+        return JurisdictionRun(name, command, str(folder), fingerprint(config))
+
+
+def run_region(
+    settings: Settings, config: Mapping[str, Any], flags: Sequence[str], folder: Path, module: str
+) -> tuple[str, int]:
+    """Run a task for each jurisdiction of a region; return the summary, and 1 if one of them failed.
+
+    ``module`` is that of the pipeline which reads the results.
+    """
+    chosen, pipeline = HydraConfig.get(), importlib.import_module(module)
+    if chosen.mode != RunMode.RUN:
+        msg = "A region cannot be run with -m. Run it once for each setting."
+        raise UsageError(msg)
+    parts = build_parts({key: config[key] for key in ("region", "compute")})
+    output = Path(chosen.runtime.cwd, config["output"])
+    run = RegionRun(settings, parts["region"], pipeline.is_readable, output, folder, tuple(flags))
+    results = run.run(parts["compute"])
+    summary: tuple[str, int] = pipeline.finish_region(
+        chosen.runtime.choices.region, settings.task, parts["region"], results, folder
+    )
+    return summary
+
+
+def run_all(jobs: Sequence[JurisdictionRun], compute: Compute) -> list[JurisdictionResult]:
+    """Return the results of all jobs; those that a lost worker left out are run again, once."""
+    try:
+        return compute.map(run_jurisdiction, jobs, "jurisdictions") if jobs else []
+    except NotRunError as error:
+        runs = {job.name: finished_run(Path(job.folder).parent / "latest", job.fingerprint) for job in jobs}
+        found = [JurisdictionResult(name, RunState.DONE, str(run)) for name, run in runs.items() if run is not None]
+        missing = [job for job in jobs if runs[job.name] is None]
+        try:
+            return [*found, *compute.map(run_jurisdiction, missing, "jurisdictions, again")]
+        except NotRunError:
+            return [*found, *(JurisdictionResult(job.name, RunState.FAILED, "", str(error)) for job in missing)]
+
+
+def fingerprint(config: Mapping[str, Any]) -> str:
+    """Return the digest of everything that a run depends on: settings, files that they name, code and day."""
+    plain = {key: value for key, value in config.items() if key not in _NO_RESULT}
+    text = json.dumps(plain, sort_keys=True, default=str)
+    day = datetime.now().astimezone().date().isoformat()
+    return digest_of(text, list(_inputs(plain)), code_digest(), decision_digest(), day)
+
+
+def _inputs(node: Any, key: str = "") -> Iterator[list[str]]:
+    """Yield each file that settings name, with the digest of its content; of a folder with records all files."""
+    if isinstance(node, Mapping):
+        for name, one in node.items():
+            yield from _inputs(one, str(name))
+    elif isinstance(node, list | tuple):
+        for one in node:
+            yield from _inputs(one, key)
+    elif isinstance(node, str) and node and "\0" not in node:
+        yield from ([str(path), _sha256(path)] for path in _files(node, key))
+
+
+def _files(text: str, key: str) -> Iterator[Path]:
+    """Yield the files that a setting names; of a folder with records all files."""
+    for path in sorted(glob.glob(text)) if glob.has_magic(text) else [text]:  # noqa: PTH207 - absolute ones as well
+        if os.path.isfile(path):  # noqa: PTH113 - no error for a text that is no path
+            yield Path(path)
+        elif key == "path" and os.path.isdir(path):  # noqa: PTH112 - as above
+            yield from (one for one in sorted(Path(path).rglob("*")) if one.is_file())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _group(word: str) -> str:
+    return word.partition("=")[0].lstrip("+~")
+
+
+def _key(word: str) -> str:
+    return _group(word).partition(".")[0].partition("@")[0]

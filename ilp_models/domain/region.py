@@ -1,0 +1,239 @@
+"""Region: several jurisdictions whose runs are read together, with totals that add up and rates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.scores import ALL
+from ilp_models.stats.funnel import Funnel, exact_rate_interval
+
+RECORD: Final = "jurisdiction.json"  # in the folder of a run for a region: how it was made
+REGION: Final = "region"
+LEVELS: Final = ("area", "jurisdiction", "part", REGION)
+COUNTS: Final = ("recorded_last", "recorded_four", "recorded_year_ago")
+_MILLION: Final = 1_000_000  # expected counts are added up as whole millionths, so that totals are exact
+_UNIT: Final = ("level", "name", "jurisdiction", "crime_type", "period")
+_YEAR: Final = {"W": 52, "M": 12, "D": 364}  # periods by the first letter of their frequency
+_PER: Final = 1000  # residents, in rates
+
+
+class RunState(StrEnum):
+    """How the run of a jurisdiction ended."""
+
+    DONE = "done"
+    REUSED = "reused"  # an earlier run with the same settings, records and code, of the same day
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class JurisdictionResult:
+    """How the run of one jurisdiction ended."""
+
+    name: str
+    state: RunState
+    folder: str  # of the run
+    error: str = ""  # of a failed run
+    seconds: float = 0.0
+    peak_mb: int = 0  # largest memory of the process, 0 if unknown
+    attempts: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class JurisdictionFacts:
+    """What the finished run of one jurisdiction tells about it."""
+
+    result: JurisdictionResult
+    city: str = ""
+    forecaster: str = ""
+    decision: Mapping[str, Any] | None = None  # decision.json; None if the task makes none
+    cells: pd.DataFrame = field(default_factory=pd.DataFrame)  # area, crime_type, period, expected and recorded counts
+    recorded: pd.DataFrame = field(default_factory=pd.DataFrame)  # crime_type, period, recorded
+    intake: Mapping[str, Any] = field(default_factory=dict)
+    borders: pd.DataFrame = field(default_factory=pd.DataFrame)
+    skill: pd.DataFrame = field(default_factory=pd.DataFrame)
+    outline: Any = None  # polygon, longitude and latitude
+
+    @property
+    def name(self) -> str:
+        """The name of the jurisdiction."""
+        return self.result.name
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Region:
+    """Several jurisdictions whose runs are read together. Make one with `ilp.read_region`.
+
+    Attributes
+    ----------
+    name : str
+        Name of the region.
+    task : str
+        The task that was run, such as ``weekly``.
+    jurisdictions : tuple of JurisdictionFacts
+        One for each jurisdiction, also for those that failed.
+    parts : mapping of str to sequence of str
+        Jurisdictions of larger areas, such as states.
+    population : mapping of str to float
+        Residents of jurisdictions, for rates.
+    population_source : str
+        Where the numbers of residents come from.
+    """
+
+    name: str
+    task: str
+    jurisdictions: tuple[JurisdictionFacts, ...]
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    population: Mapping[str, float] = field(default_factory=dict)
+    population_source: str = ""
+
+    def __repr__(self) -> str:
+        """Return name, task and how many jurisdictions are in the results."""
+        return f"<Region {self.name}: {self.task} of {len(self.finished)} of {len(self.jurisdictions)} jurisdictions>"
+
+    @property
+    def finished(self) -> tuple[JurisdictionFacts, ...]:
+        """The jurisdictions that are in the results."""
+        return tuple(one for one in self.jurisdictions if one.result.state is not RunState.FAILED)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The names of the jurisdictions whose run failed."""
+        return tuple(one.name for one in self.jurisdictions if one.result.state is RunState.FAILED)
+
+    @cached_property
+    def _totals(self) -> pd.DataFrame:
+        tables = [self._areas(one) for one in self.finished if len(one.cells)]
+        if not tables:
+            return pd.DataFrame(columns=[*_UNIT, "expected", *COUNTS, "missing"])
+        areas = pd.concat(tables, ignore_index=True)
+        levels = [areas]
+        for level, members in self._members().items():
+            for name, inside in members.items():
+                rows = areas[areas["jurisdiction"].isin(inside)]
+                levels += [
+                    _summed(rows[rows["period"] == period], level, name, inside) for period in rows["period"].unique()
+                ]
+        return pd.concat(levels, ignore_index=True)
+
+    def totals(self) -> pd.DataFrame:
+        """Return expected and recorded crimes of areas, jurisdictions, parts and the region, which add up exactly.
+
+        Returns
+        -------
+        DataFrame
+            One row for each ``level`` (area, jurisdiction, part, region), ``name``, ``crime_type`` and ``period``, with
+            ``expected`` and the recorded counts before the period. ``missing`` names jurisdictions that are not in the
+            sum, because their run failed or forecasts another period. Crime types with the same name are added up.
+        """
+        table = self._totals.copy()
+        table["expected"] = table["expected"].astype(float) / _MILLION
+        table[list(COUNTS)] = table[list(COUNTS)].astype("Int64")
+        return table
+
+    def rates(self, confidence: float = 0.95) -> pd.DataFrame:
+        """Return recorded crimes per 1,000 residents over the latest year, with intervals and shrunk rates.
+
+        Jurisdictions are in the order of the region, because a rank would mostly show chance and recording practice.
+
+        Parameters
+        ----------
+        confidence : float, default 0.95
+            Confidence of all intervals.
+
+        Returns
+        -------
+        DataFrame
+            One row for each jurisdiction with residents and crime type, and for all types together. ``low`` and
+            ``high`` are the exact interval of ``rate``. ``shrunk`` rates are gamma-Poisson means (Marshall 1991). The
+            limits are those of chance alone and of chance with the usual spread. ``reading`` says what the rate shows.
+        """
+        known = self._yearly_counts()
+        kinds = [*dict.fromkeys(known["crime_type"]), ALL] if len(known) else []
+        tables = [_rates_of(known, kind, confidence) for kind in kinds]
+        columns = ["jurisdiction", "crime_type", "recorded", "residents", "rate", "low", "high", "reading"]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+    def _members(self) -> dict[str, dict[str, list[str]]]:
+        """Return which jurisdictions belong to each jurisdiction, part and the region."""
+        names = [one.name for one in self.jurisdictions]
+        parts = {name: list(inside) for name, inside in self.parts.items()}
+        found = [one.name for one in self.finished]
+        return {"jurisdiction": {name: [name] for name in found}, "part": parts, REGION: {self.name: names}}
+
+    @staticmethod
+    def _areas(one: JurisdictionFacts) -> pd.DataFrame:
+        cells = one.cells.assign(expected=_millionths(one.cells["expected"]))
+        summed = cells.groupby(["area", "crime_type", "period"], sort=False).sum(min_count=1).reset_index()
+        summed = summed.rename(columns={"area": "name"}).assign(level="area", jurisdiction=one.name, missing="")
+        return summed[[*_UNIT, "expected", *COUNTS, "missing"]]
+
+    def _yearly_counts(self) -> pd.DataFrame:
+        """Return the recorded counts of the latest year of each jurisdiction with residents."""
+        rows = []
+        for one in self.finished:
+            people = self.population.get(one.name)
+            if not people or not len(one.recorded):
+                continue
+            periods = one.recorded["period"].unique()[-_YEAR[str(one.recorded["freq"].iloc[0])[0]] :]
+            latest = one.recorded[one.recorded["period"].isin(periods)]
+            for kind, count in latest.groupby("crime_type", sort=False)["recorded"].sum().items():
+                rows.append({"jurisdiction": one.name, "crime_type": kind, "recorded": int(count), "residents": people})
+        return pd.DataFrame(rows, columns=["jurisdiction", "crime_type", "recorded", "residents"])
+
+
+def _millionths(values: pd.Series) -> pd.Series:
+    return (values * _MILLION).round().astype("int64")
+
+
+def _summed(rows: pd.DataFrame, level: str, name: str, inside: Sequence[str]) -> pd.DataFrame:
+    """Return the sums of some rows by crime type, with the jurisdictions that are not in them."""
+    there = set(rows["jurisdiction"])
+    own = inside[0] if level == "jurisdiction" else ""
+    summed = rows.groupby(["crime_type", "period"], sort=False)[["expected", *COUNTS]].sum(min_count=1).reset_index()
+    absent = ", ".join(one for one in inside if one not in there)
+    return summed.assign(level=level, name=name, jurisdiction=own, missing=absent)[
+        [*_UNIT, "expected", *COUNTS, "missing"]
+    ]
+
+
+def _rates_of(known: pd.DataFrame, kind: str, confidence: float) -> pd.DataFrame:
+    """Return the rates of one crime type, or of all of them together."""
+    if kind == ALL:
+        rows = known.groupby(["jurisdiction", "residents"], sort=False)["recorded"].sum().reset_index()
+        rows["crime_type"] = ALL
+    else:
+        rows = known[known["crime_type"] == kind].reset_index(drop=True)
+    counts, people = (rows[name].to_numpy(dtype=float) for name in ("recorded", "residents"))
+    funnel = Funnel.fit(counts, people)
+    low, high = exact_rate_interval(counts, people, confidence)
+    shrunk = funnel.shrunk(counts, people, confidence)
+    chance = funnel.limits(people, confidence, spread=False)
+    usual = funnel.limits(people, confidence, spread=True)
+    rate = counts / people
+    columns = {"rate": rate, "low": low, "high": high, "common_rate": np.full(len(rows), funnel.rate)}
+    columns |= dict(zip(("shrunk", "shrunk_low", "shrunk_high"), shrunk, strict=True))
+    columns |= {"chance_low": chance[0], "chance_high": chance[1]}
+    if funnel.spread is None:
+        columns = {name: values for name, values in columns.items() if not name.startswith("shrunk")}
+    else:
+        columns |= {"usual_low": usual[0], "usual_high": usual[1]}
+    table = pd.DataFrame({name: values * _PER for name, values in columns.items()})
+    reading = [_reading(*one, funnel.spread is None) for one in zip(rate, *chance, *usual, strict=True)]
+    return pd.concat([rows[["jurisdiction", "crime_type", "recorded", "residents"]], table], axis=1).assign(
+        reading=reading
+    )
+
+
+def _reading(rate: float, low: float, high: float, usual_low: float, usual_high: float, few: bool) -> str:  # noqa: FBT001
+    """Return what a rate says in words; with few jurisdictions their usual spread is unknown."""
+    if low <= rate <= high:
+        return "as expected by chance"
+    side = "higher" if rate > high else "lower"
+    if few:
+        return f"{side} than chance explains; too few jurisdictions to know the usual spread"
+    return f"{side} than the usual spread" if not usual_low <= rate <= usual_high else "within the usual spread"

@@ -1,0 +1,216 @@
+"""Read the runs of several jurisdictions together: totals that add up, rates, borders and data quality."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import shapely
+from pyproj import Transformer
+
+from ilp_models.domain.errors import IlpError, StorageError
+from ilp_models.domain.local_file import file_in_folder
+from ilp_models.domain.region import COUNTS, REGION, JurisdictionFacts, JurisdictionResult, Region, RunState
+from ilp_models.domain.region_plan import RegionPlan, check_members, check_residents
+from ilp_models.domain.text_output import csv_marks, write_table
+from ilp_models.pipeline.atomic_files import write_all_or_none
+from ilp_models.pipeline.borders import BORDERS
+from ilp_models.pipeline.outputs import INTAKE, RECORDED, write_json
+from ilp_models.pipeline.run_folder import RunFolder
+from ilp_models.report.region_page import PAGE, write_region_page
+
+_OUTLINE_M: Final = 250.0  # outlines on the map of the region are simplified by this much
+
+
+def read_region(
+    runs: Mapping[str, str | Path] | Sequence[JurisdictionResult],
+    *,
+    name: str = REGION,
+    task: str = "weekly",
+    parts: Mapping[str, Sequence[str]] | None = None,
+    population: Mapping[str, float] | None = None,
+    population_source: str = "",
+) -> Region:
+    """Read the runs of several jurisdictions together.
+
+    Parameters
+    ----------
+    runs : mapping of str to str or Path
+        Folder of the run of each jurisdiction, by its name.
+    name : str, default "region"
+        Name of the region.
+    task : str, default "weekly"
+        The task of the runs.
+    parts : mapping of str to sequence of str, optional
+        Jurisdictions of larger areas, of which totals are given.
+    population : mapping of str to float, optional
+        Residents of jurisdictions, for rates.
+    population_source : str, optional
+        Where the numbers of residents come from.
+
+    Returns
+    -------
+    Region
+        Totals, rates and a page. A run that cannot be read counts as failed.
+
+    Raises
+    ------
+    InputError
+        If parts or population name an unknown jurisdiction, or residents are not above 0.
+    """
+    if isinstance(runs, Mapping):
+        runs = [JurisdictionResult(one, RunState.DONE, str(folder)) for one, folder in runs.items()]
+    names = [one.name for one in runs]
+    members = [one for inside in (parts or {}).values() for one in inside]
+    check_members(names, parts=members, population=population or {})
+    check_residents(population or {})
+    facts = tuple(read_jurisdiction(one) for one in runs)
+    return Region(name, task, facts, dict(parts or {}), dict(population or {}), population_source)
+
+
+def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
+    """Return the facts in the folder of a run; one that cannot be read counts as failed."""
+    if result.state is RunState.FAILED:
+        return JurisdictionFacts(result)
+    folder = Path(result.folder)
+    try:
+        if not folder.is_dir():
+            msg = f"{folder} does not exist. Name the folder of a run."
+            raise StorageError(msg)
+        return JurisdictionFacts(
+            result,
+            intake=_read_json(folder, INTAKE),
+            decision=_read_json(folder, "decision.json") or None,
+            recorded=_read_csv(folder, RECORDED),
+            borders=_read_csv(folder, BORDERS),
+            skill=_read_csv(folder, "skill.csv"),
+            **_forecast_facts(folder),
+        )
+    except (IlpError, KeyError, OSError, TypeError, ValueError) as error:
+        failed = JurisdictionResult(result.name, RunState.FAILED, result.folder, f"The run cannot be read: {error}")
+        return JurisdictionFacts(failed)
+
+
+def write_region(region: Region, folder: str | Path) -> list[Path]:
+    """Write the page of a region, its totals and rates, and a record of the runs.
+
+    Parameters
+    ----------
+    region : Region
+        See :func:`read_region`.
+    folder : str or Path
+        The folder of the results.
+
+    Returns
+    -------
+    list of Path
+        ``region.html``, ``totals.csv``, ``rates.csv`` and ``region.json``.
+
+    Raises
+    ------
+    StorageError
+        If a file cannot be written.
+    """
+    folder, totals, rates = Path(folder), region.totals(), region.rates()
+    record = {
+        "region": region.name,
+        "task": region.task,
+        "missing": list(region.missing),
+        "jurisdictions": [vars(one.result) for one in region.jurisdictions],
+    }
+    writers: dict[str, Callable[[Path], object]] = {
+        "totals.csv": lambda path: write_table(totals, path),
+        "rates.csv": lambda path: write_table(rates, path),
+        "region.json": lambda path: write_json(path, record),
+    }
+    files = write_all_or_none(folder, writers, "The summary of the region")
+    return [write_region_page(region, totals, rates, folder), *files]
+
+
+def is_readable(result: JurisdictionResult) -> bool:
+    """Return whether the files of a finished run can be read."""
+    return read_jurisdiction(result).result.state is not RunState.FAILED
+
+
+def finish_region(
+    name: str, task: str, plan: RegionPlan, results: Sequence[JurisdictionResult], folder: Path
+) -> tuple[str, int]:
+    """Write the results of a region, and return the text for the terminal and the exit code."""
+    found = read_region(
+        results,
+        name=name,
+        task=task,
+        parts=plan.parts,
+        population=plan.population,
+        population_source=plan.population_source,
+    )
+    write_region(found, folder)
+    lines = [f"Region {name}: {len(found.finished)} of {len(results)} jurisdictions finished", ""]
+    lines += [f"  {one.name:<24}{_in_words(one)}" for one in found.jurisdictions]
+    if found.missing:
+        lines += [
+            "",
+            f"Not in any total: {', '.join(found.missing)}. Mend them and run the same command again today: "
+            "finished jurisdictions are reused.",
+        ]
+    lines += ["", f"Page: {folder / PAGE}"]
+    return "\n".join(lines), 1 if found.missing else 0
+
+
+def _in_words(one: JurisdictionFacts) -> str:
+    result = one.result
+    if result.state is RunState.FAILED:
+        return f"FAILED: {result.error}"
+    decided = "" if one.decision is None else "admitted, " if one.decision.get("admitted") is True else "withheld, "
+    how = "reused" if result.state is RunState.REUSED else f"{result.seconds:.0f} s, {result.peak_mb:,} MB"
+    return f"{decided}{how}, {result.folder}"
+
+
+def _forecast_facts(folder: Path) -> dict[str, Any]:
+    """Return cells, forecaster and outline of a forecast; empty without one."""
+    if not (folder / "forecast.parquet").is_file():
+        return {}
+    run = RunFolder.from_path(folder)
+    forecast, places = run.forecast, run.places
+    table = forecast.expected.to_series().rename("expected").reset_index()
+    areas = pd.Series(places.area, index=places.cells).fillna("").replace("", "(no area)")
+    table["area"] = areas.loc[table["cell"]].to_numpy()
+    table["period"] = [f"{one.start_time:%Y-%m-%d}" for one in table["period"]]
+    for name, cube in zip(COUNTS, _recent(run), strict=True):
+        table[name] = cube
+    return {
+        "forecaster": forecast.forecaster,
+        "cells": table[["area", "crime_type", "period", "expected", *COUNTS]],
+        "outline": _outline(places.geometry),
+    }
+
+
+def _recent(run: RunFolder) -> list[Any]:
+    recent, shape = run.places.recent, run.forecast.expected
+    if recent is None:
+        return [np.nan] * len(COUNTS)
+    return [cube.broadcast_like(shape).transpose(*shape.dims).values.ravel() for cube in recent.counts.values()]
+
+
+def _outline(cells: Any) -> Any:
+    """Return the outline of some cells as a simplified polygon in longitude and latitude."""
+    union = shapely.simplify(shapely.union_all(cells.to_numpy()), _OUTLINE_M)
+    to_degrees = Transformer.from_crs(cells.crs, "EPSG:4326", always_xy=True)
+    return shapely.transform(union, to_degrees.transform, interleaved=False)
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    if not (folder / name).exists():
+        return {}
+    content = json.loads(file_in_folder(folder, name).read_text(encoding="utf-8"))
+    return content if isinstance(content, dict) else {}
+
+
+def _read_csv(folder: Path, name: str) -> pd.DataFrame:
+    if not (folder / name).exists():
+        return pd.DataFrame()
+    path = file_in_folder(folder, name)
+    decimal, separator = csv_marks(path)
+    return pd.read_csv(path, encoding="utf-8-sig", decimal=decimal, sep=separator)

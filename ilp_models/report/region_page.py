@@ -1,0 +1,255 @@
+"""The page of a region: which jurisdictions are in it, totals, rates, borders and data quality by jurisdiction."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from ilp_models.domain.disclaimers import RESEARCH_ONLY, SCOPE
+from ilp_models.domain.region import REGION, JurisdictionFacts, Region, RunState
+from ilp_models.domain.scores import ALL
+from ilp_models.report.formatting import MISSING, crime_type_label, number, percent, sentence
+from ilp_models.report.page import FigureFile, write_page
+from ilp_models.report.plots import COLOURS, GREY, INK, Figure, save_figure, short_label, style_axes
+
+PAGE: Final = "region.html"
+_LINKS: Final = ("report.html", "comparison.html", "assessment.html", "audit.html")
+_CHIPS: Final = {"admitted": "pass", "withheld": "fail", "failed": "insufficient", "done": "reported"}
+_COLOUR: Final = {"admitted": COLOURS[2], "withheld": COLOURS[1], "done": COLOURS[0]}
+_UNMAPPED: Final = ("crime type not in data.crime_types", "label without a category")  # rules of the intake
+_ALL_SKILL: Final = 5  # forecasters shown
+
+
+def write_region_page(region: Region, totals: pd.DataFrame, rates: pd.DataFrame, folder: Path) -> Path:
+    """Write the page and its figures, and return the page."""
+    values: dict[str, Any] = {
+        "region": region,
+        "headline": _headline(region),
+        "simulated": [one.name for one in region.finished if one.intake and _simulated(one)],
+        "rows": [_row(one, totals, folder) for one in region.jurisdictions],
+        "periods": sorted(set(totals.get("period", []))),
+        "sums": _sums(region, totals),
+        "map": _map(region, folder / "figures"),
+        "borders": _borders(region),
+        "rates": _rate_rows(rates),
+        "common": _common(rates),
+        "funnel": _funnel(rates, folder / "figures"),
+        "few": "usual_low" not in rates or rates["usual_low"].isna().all(),
+        "notes": [(one.name, one.intake.get("notes") or []) for one in region.finished],
+        "quality": [_quality(one) for one in region.finished if one.intake],
+        "skills": [(one.name, _skill_rows(one)) for one in region.finished if len(one.skill)],
+        "scope": sentence(SCOPE),
+        "research_only": RESEARCH_ONLY,
+        "reasons": any(state_of(one) in ("failed", "withheld") for one in region.jurisdictions),
+        "crime_type_label": crime_type_label,
+    }
+    write_page(folder / PAGE, "region.html.j2", **values)
+    return folder / PAGE
+
+
+def _headline(region: Region) -> str:
+    count, total = len(region.finished), len(region.jurisdictions)
+    if region.missing:
+        return (
+            f"{count} of {total} jurisdictions are in these results. Missing: {', '.join(region.missing)}. "
+            "No total includes them."
+        )
+    return f"All {total} jurisdictions are in these results."
+
+
+def state_of(one: JurisdictionFacts) -> str:
+    """Return failed, admitted, withheld, or done for a task without a decision."""
+    if one.result.state is RunState.FAILED:
+        return "failed"
+    if one.decision is None:
+        return "done"
+    return "admitted" if one.decision.get("admitted") is True else "withheld"
+
+
+def _row(one: JurisdictionFacts, totals: pd.DataFrame, folder: Path) -> dict[str, Any]:
+    state = state_of(one)
+    own = totals[(totals["level"] == "jurisdiction") & (totals["jurisdiction"] == one.name)]
+    run = Path(one.result.folder) if one.result.folder else None
+    link = next((run / name for name in _LINKS if run is not None and (run / name).is_file()), None)
+    return {
+        "name": one.name,
+        "city": one.city,
+        "state": state,
+        "chip": _CHIPS[state],
+        "why": one.result.error if state == "failed" else _first_reason(one.decision),
+        "forecaster": one.forecaster or MISSING,
+        "expected": number(float(own["expected"].sum())) if len(own) else MISSING,
+        "last": _count(own["recorded_last"]) if len(own) else MISSING,
+        "run": "reused" if one.result.state is RunState.REUSED else f"{one.result.seconds:,.0f} s",
+        "link": os.path.relpath(link, folder) if link else "",
+    }
+
+
+def _first_reason(decision: Mapping[str, Any] | None) -> str:
+    reasons = list((decision or {}).get("reasons") or [])
+    if not reasons:
+        return ""
+    first = str(reasons[0]).partition(". ")[0].rstrip(".")
+    return f"{first}." + (f" {len(reasons) - 1} more." if len(reasons) > 1 else "")
+
+
+def _count(values: pd.Series) -> str:
+    return MISSING if values.isna().any() else f"{values.sum():,.0f}"
+
+
+def _sums(region: Region, totals: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of the region and its parts by crime type."""
+    rows = totals[totals["level"].isin((REGION, "part"))]
+    order = [region.name, *region.parts]
+    rows = rows.sort_values("name", key=lambda names: names.map(order.index), kind="stable")
+    return [
+        {
+            "name": one["name"],
+            "crime_type": one["crime_type"],
+            "period": one["period"],
+            "expected": number(one["expected"]),
+            "last": MISSING if pd.isna(one["recorded_last"]) else f"{one['recorded_last']:,.0f}",
+            "year_ago": MISSING if pd.isna(one["recorded_year_ago"]) else f"{one['recorded_year_ago']:,.0f}",
+            "missing": one["missing"] or "none",
+        }
+        for one in rows.to_dict("records")
+    ]
+
+
+def _borders(region: Region) -> list[dict[str, Any]]:
+    """Return the recorded crimes on both sides of each border, all types together."""
+    rows = []
+    for one in region.finished:
+        for neighbour, table in one.borders.groupby("neighbour", sort=False) if len(one.borders) else ():
+            sums = table.groupby("side")[["latest_52_weeks", "weeks_before"]].sum()
+            values = {
+                f"{side}_{name}": f"{int(sums[column][side]):,}"
+                for side in ("here", "beyond")
+                for name, column in (("latest", "latest_52_weeks"), ("before", "weeks_before"))
+            }
+            reach = f"{float(table['reach_m'].iloc[0]) / 1000:g} km"
+            rows.append({"name": one.name, "neighbour": neighbour, "reach": reach, **values})
+    return rows
+
+
+def _quality(one: JurisdictionFacts) -> dict[str, Any]:
+    read, kept = (int(one.intake.get(name) or 0) for name in ("rows_read", "rows_kept"))
+    findings = list(one.intake.get("findings") or [])
+    unmapped = sum(int(each.get("count") or 0) for each in findings if str(each.get("rule", "")).startswith(_UNMAPPED))
+    return {
+        "name": one.name,
+        "span": f"{str(one.intake.get('start'))[:10]} to {str(one.intake.get('end'))[:10]}",
+        "read": f"{read:,}",
+        "used": percent(kept / read) if read else MISSING,
+        "unmapped": f"{unmapped:,}",
+        "warnings": sum(each.get("action") == "flagged" for each in findings),
+    }
+
+
+def _simulated(one: JurisdictionFacts) -> bool:
+    return any("imulated" in str(note) for note in one.intake.get("notes") or [])
+
+
+def _skill_rows(one: JurisdictionFacts) -> list[dict[str, Any]]:
+    rows = one.skill[(one.skill["crime_type"] == ALL) & (one.skill["lead"] == one.skill["lead"].min())]
+    return [
+        {
+            "forecaster": each["forecaster"],
+            "skill": percent(each.get("skill", np.nan)),
+            "interval": f"{percent(each.get('low', np.nan))} to {percent(each.get('high', np.nan))}",
+            "verdict": each.get("verdict") if isinstance(each.get("verdict"), str) else "",
+        }
+        for each in rows.head(_ALL_SKILL).to_dict("records")
+    ]
+
+
+def _rate_rows(rates: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = rates[rates["crime_type"] == ALL] if len(rates) else rates
+    return [
+        {
+            "name": one["jurisdiction"],
+            "recorded": f"{one['recorded']:,}",
+            "residents": f"{one['residents']:,.0f}",
+            "rate": number(one["rate"]),
+            "interval": f"{number(one['low'])} to {number(one['high'])}",
+            "shrunk": number(one.get("shrunk", np.nan)),
+            "reading": one["reading"],
+        }
+        for one in rows.to_dict("records")
+    ]
+
+
+def _common(rates: pd.DataFrame) -> str:
+    rows = rates[rates["crime_type"] == ALL] if len(rates) else rates
+    return number(float(rows["common_rate"].iloc[0])) if len(rows) else MISSING
+
+
+def _funnel(rates: pd.DataFrame, folder: Path) -> FigureFile | None:
+    """Return the funnel plot of all types together."""
+    rows = rates[rates["crime_type"] == ALL].sort_values("residents") if len(rates) else rates
+    if len(rows) < 2:
+        return None
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    style_axes(axes)
+    people = rows["residents"].to_numpy(dtype=float)
+    axes.axhline(rows["common_rate"].iloc[0], color=GREY, lw=1, label="common rate")
+    axes.plot(people, rows["chance_low"], color=INK, lw=1, ls="--", label="chance alone, 95 %")
+    axes.plot(people, rows["chance_high"], color=INK, lw=1, ls="--")
+    if "usual_low" in rows and rows["usual_low"].notna().all():
+        axes.plot(people, rows["usual_low"], color=GREY, lw=1, ls=":", label="chance and usual spread, 95 %")
+        axes.plot(people, rows["usual_high"], color=GREY, lw=1, ls=":")
+    for one in rows.to_dict("records"):
+        axes.errorbar(
+            one["residents"],
+            one["rate"],
+            yerr=[[one["rate"] - one["low"]], [one["high"] - one["rate"]]],
+            fmt="o",
+            color=COLOURS[0],
+            ms=5,
+            lw=1,
+        )
+        axes.annotate(
+            short_label(str(one["jurisdiction"])),
+            (one["residents"], one["rate"]),
+            textcoords="offset points",
+            xytext=(6, 4),
+            fontsize=8,
+        )
+    axes.set(xscale="log", xlabel="residents", ylabel="recorded crimes per 1,000 residents, latest year")
+    axes.legend(fontsize=8, frameon=False)
+    axes.margins(x=0.25, y=0.15)
+    alt = "Recorded crimes per 1,000 residents against the number of residents, with the limits of chance"
+    return FigureFile(save_figure(figure, folder / "rates.png", alt), alt, f"{alt}. Bars: exact 95 % intervals.")
+
+
+def _map(region: Region, folder: Path) -> FigureFile | None:
+    """Return the map of the outlines of the jurisdictions, coloured by their decision."""
+    known = [one for one in region.finished if one.outline is not None]
+    if not known:
+        return None
+    bounds = np.array([one.outline.bounds for one in known])
+    middle = (bounds[:, 1].min() + bounds[:, 3].max()) / 2
+    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    shown = dict.fromkeys(state_of(one) for one in known)
+    for position, one in enumerate(known, 1):
+        for polygon in shapely.get_parts(one.outline):
+            axes.fill(*polygon.exterior.xy, facecolor=_COLOUR[state_of(one)], alpha=0.5, edgecolor=INK, lw=0.4)
+        point = one.outline.representative_point()
+        axes.annotate(str(position), (point.x, point.y), ha="center", va="center", fontsize=8, color=INK)
+    for state in shown:
+        axes.fill([], [], color=_COLOUR[state], alpha=0.5, label=state)
+    axes.set_aspect(1 / np.cos(np.radians(middle)))
+    axes.set(xlabel="longitude, degrees", ylabel="latitude, degrees")
+    style_axes(axes)
+    axes.legend(fontsize=8, frameon=False, loc="best")
+    axes.margins(0.15)
+    alt = f"Map of {len(known)} jurisdictions: {', '.join(f'{one.name} {state_of(one)}' for one in known)}"
+    numbered = ", ".join(f"{position} {one.name}" for position, one in enumerate(known, 1))
+    caption = f"Active cells of each jurisdiction: {numbered}. The colour shows the decision on its forecast."
+    return FigureFile(save_figure(figure, folder / "region.png", alt), alt, caption)

@@ -1,0 +1,26 @@
+import pytest
+
+from ilp_models.cli.app import find_configs
+from ilp_models.cli.errors import UsageError
+from ilp_models.cli.neighbours import with_neighbours
+from ilp_models.cli.settings import Settings
+
+
+def test_names_become_the_data_declarations_of_the_files():
+    settings = Settings(find_configs(), "forecast", ("jurisdiction=simulated_west",))
+    config = {"neighbours": {"jurisdictions": ["simulated_east"], "reach_m": 500}}
+    found = with_neighbours(config, settings)["neighbours"]
+    assert found["reach_m"] == 500
+    assert found["jurisdictions"]["simulated_east"]["west"] == 689_000
+    assert found["jurisdictions"]["simulated_east"]["_target_"].endswith("SimulatedCity")
+
+
+@pytest.mark.parametrize("config", [{}, {"neighbours": {"jurisdictions": []}}, {"neighbours": None}])
+def test_without_names_nothing_changes(config):
+    assert with_neighbours(config, Settings(find_configs(), "forecast")) == config
+
+
+def test_an_unknown_neighbour_is_refused():
+    config = {"neighbours": {"jurisdictions": ["atlantis"]}}
+    with pytest.raises(UsageError, match=r"no jurisdiction/atlantis\.yaml.*simulated_east"):
+        with_neighbours(config, Settings(find_configs(), "forecast"))

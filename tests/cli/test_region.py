@@ -1,0 +1,272 @@
+"""A region plans one command for each jurisdiction, reuses finished runs, and goes on where one fails."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ilp_models.cli import jurisdiction_run
+from ilp_models.cli.app import App, find_configs
+from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run
+from ilp_models.cli.region import RegionRun, fingerprint, run_all
+from ilp_models.cli.settings import Settings
+from ilp_models.compute.dask_cluster import DaskCluster
+from ilp_models.compute.local import LocalProcesses
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.region import RunState
+from ilp_models.domain.region_plan import RegionPlan
+from ilp_models.pipeline.region import is_readable, read_region, write_region
+from ilp_models.pipeline.run_folder import RunFolder
+
+CITY = """\
+# @package _global_
+# {name}
+defaults:
+  - override /data: simulated
+data:
+  seed: {seed}
+  size_km: 3
+  districts: 3
+  weeks: 60
+  west: {west}
+neighbours:
+  jurisdictions: [{neighbour}]
+audit:
+  land_share: 0.1
+"""
+SMALL = ("model=[ewma]", "forecaster=ewma", "tracking=memory", "export.formats=[parquet,csv]")
+NORTH_WORDS = ("model=[ewma]", "grid.size=750")
+
+
+class Recorded:
+    """A compute backend that keeps the jobs and ends each of them as told."""
+
+    def __init__(self, state=RunState.DONE):
+        self.jobs, self.state = [], state
+
+    def map(self, _, tasks, *__):
+        self.jobs += tasks
+        return [jurisdiction_run.JurisdictionResult(job.name, self.state, job.folder) for job in tasks]
+
+
+@pytest.fixture
+def options(tmp_path):
+    """Return a folder of options with two small neighbours."""
+    folder = tmp_path / "mine" / "jurisdiction"
+    folder.mkdir(parents=True)
+    for name, seed, west, neighbour in (("north", 1, 680_000, "south"), ("south", 2, 683_000, "")):
+        (folder / f"{name}.yaml").write_text(CITY.format(name=name, seed=seed, west=west, neighbour=neighbour))
+    return folder.parent
+
+
+def region_run(options, region, *overrides, task="forecast"):
+    settings = Settings(find_configs(), task, overrides, options)
+    output = options.parent / "outputs"
+    return RegionRun(
+        settings, RegionPlan(**region), is_readable, output, output / task / "now", (f"--config-dir={options}",)
+    )
+
+
+def test_the_command_of_each_jurisdiction(options):
+    region = {
+        "jurisdictions": ["north", "south"],
+        "settings": ["model=[ewma]", "grid.size=500", "audit.land_share=0.2"],
+        "exceptions": {"north": ["grid.size=750"]},
+    }
+    compute = Recorded()
+    run = region_run(options, region, "region=pair", "forecaster=ewma", "compute=dask", "output=elsewhere", "name=x")
+    results = run.run(compute)
+    north, south = compute.jobs
+    assert north.words[:7] == (
+        "forecast",
+        "jurisdiction=north",
+        "model=[ewma]",
+        "grid.size=500",
+        "grid.size=750",
+        "forecaster=ewma",
+        "compute=local",
+    )
+    assert "grid.size=750" not in south.words
+    assert f"output={run.output / 'north'}" in north.words
+    assert north.words[-1] == f"--config-dir={options}"
+    assert north.folder == str(run.output / "north" / "forecast" / "now")
+    assert not any(word.startswith(("region=", "name=", "audit.")) or word == "compute=dask" for word in north.words)
+    assert [one.state for one in results] == [RunState.DONE] * 2
+    assert north.fingerprint != south.fingerprint
+
+
+def test_a_jurisdiction_with_wrong_settings_does_not_stop_the_others(options):
+    region = {"jurisdictions": ["north", "west", "south"], "exceptions": {"north": ["grid.sise=750"]}}
+    compute = Recorded()
+    results = region_run(options, region, "model=[ewma]", "forecaster=ewma").run(compute)
+    assert [one.state for one in results] == [RunState.FAILED, RunState.FAILED, RunState.DONE]
+    assert "grid.sise" in results[0].error
+    assert "west" in results[1].error
+    assert [job.name for job in compute.jobs] == ["south"]
+
+
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        ({"jurisdictions": []}, "must list jurisdictions"),
+        ({"jurisdictions": "north"}, "must list jurisdictions"),
+        ({"jurisdictions": ["north", "north"]}, "each once"),
+        ({"jurisdictions": ["../north"]}, "must list jurisdictions"),
+        ({"jurisdictions": ["north"], "exceptions": {"south": []}}, r"region\.exceptions names south"),
+        ({"jurisdictions": ["north"], "settings": "grid.size=5"}, r"region\.settings=grid.size=5 must be a list"),
+        ({"jurisdictions": ["north"], "exceptions": {"north": ["a"]}}, r"region\.exceptions\.north="),
+        ({"jurisdictions": ["north"], "population": {"north": True}}, "must be a number of residents"),
+    ],
+)
+def test_a_wrong_region_file_is_refused(region, words):
+    with pytest.raises(InputError, match=words):
+        RegionPlan(**region)
+
+
+def test_the_fingerprint_knows_settings_files_and_code(options, tmp_path, monkeypatch):
+    records = tmp_path / "records"
+    records.mkdir()
+    (records / "may.csv").write_text("a")
+    config = {"data": {"path": str(records)}, "store": "here", "region": {"parts": {}}}
+    first = fingerprint(config)
+    assert fingerprint(config | {"store": "there"}) == first
+    assert fingerprint(config | {"forecaster": "ewma"}) != first
+    (records / "may.csv").write_text("b")
+    changed = fingerprint(config)
+    assert changed != first
+    monkeypatch.setattr("ilp_models.cli.region.code_digest", lambda: "other")
+    assert fingerprint(config) != changed
+
+
+def test_a_process_that_the_system_stops_is_started_once_more_in_another_folder(monkeypatch, tmp_path):
+    home = tmp_path / "run"
+    started = []
+
+    def killed_once(words):
+        folder = Path(words[-1].removeprefix("hydra.run.dir="))
+        folder.mkdir()
+        started.append(folder.name)
+        return (-9, "", 0) if len(started) == 1 else (0, "", 321)
+
+    monkeypatch.setattr(jurisdiction_run, "_start", killed_once)
+    result = JurisdictionRun("north", ("forecast",), str(home), "f").run()
+    assert (result.state, result.attempts, result.peak_mb) == (RunState.DONE, 2, 321)
+    assert started == ["run", "run-2"]
+    assert finished_run(Path(result.folder), "f") == tmp_path / "run-2"
+    assert finished_run(Path(result.folder), "g") is None
+    monkeypatch.setattr(jurisdiction_run, "_start", lambda _: (-9, "", 0))
+    result = JurisdictionRun("north", ("forecast",), str(home), "f").run()
+    assert (result.state, result.attempts) == (RunState.FAILED, 2)
+    assert "SIGKILL" in result.error
+
+
+def test_a_damaged_record_counts_as_not_finished(tmp_path):
+    assert finished_run(tmp_path / "none", "f") is None
+    for text in ("", "[1]", "{}", '{"fingerprint": null}'):
+        (tmp_path / "jurisdiction.json").write_text(text)
+        assert finished_run(tmp_path, "f") is None
+
+
+def test_what_a_lost_worker_left_out_is_run_again_once(tmp_path):
+    jobs = [
+        JurisdictionRun(name, ("forecast",), str(tmp_path / name / "now"), name) for name in ("north", "south", "west")
+    ]
+    (tmp_path / "north" / "latest").mkdir(parents=True)
+    (tmp_path / "north" / "latest" / "jurisdiction.json").write_text(json.dumps({"fingerprint": "north"}))
+
+    class Losing(Recorded):
+        calls = 0
+
+        def map(self, function, tasks, *words):
+            self.calls += 1
+            if self.calls == 1:
+                msg = "lost"
+                raise NotRunError(msg)
+            return super().map(function, tasks, *words)
+
+    compute = Losing()
+    results = run_all(jobs, compute)
+    assert {one.name: one.state for one in results} == dict.fromkeys(("north", "south", "west"), RunState.DONE)
+    assert [job.name for job in compute.jobs] == ["south", "west"]
+
+
+@pytest.mark.slow
+def test_a_process_ends_with_its_parent():
+    waits = "from ilp_models.cli.jurisdiction_run import _end_with_parent as wait; wait()"
+    program = (
+        f"import subprocess, sys; one = subprocess.Popen([sys.executable, '-c', {waits!r}], stdin=subprocess.PIPE); "
+        "print(one.pid, flush=True); one.wait()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        child = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 60
+    while Path(f"/proc/{child}").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{child}").exists()
+
+
+@pytest.mark.slow
+def test_a_region_from_the_command_line(options, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["ilp"])
+    (options / "jurisdiction" / "broken.yaml").write_text(
+        "# @package _global_\n# Broken\ndefaults:\n  - override /data: delimited\ndata:\n  path: missing.csv\n"
+        "  columns: {occurred_at: when, crime_type: what, x: e, y: n}\n  input_crs: EPSG:32617\n  time_zone: UTC\n"
+    )
+    folder = options / "region"
+    folder.mkdir()
+    (folder / "pair.yaml").write_text(
+        "# A pair and a broken one\n_target_: ilp_models.domain.region_plan.RegionPlan\n"
+        "jurisdictions: [north, broken, south]\npopulation: {north: 10000}\n"
+        "parts: {Both: [north, south]}\n"
+    )
+    words = ["forecast", "region=pair", "--config-dir=mine", *SMALL]
+    assert App(find_configs()).run(words) == 1
+    out = capfd.readouterr().out
+    assert "Region pair: 2 of 3 jurisdictions finished" in out
+    assert "missing.csv" in out
+    home = tmp_path / "outputs"
+    page = (home / "forecast" / "latest" / "region.html").read_text()
+    assert "Missing: broken" in page
+    north = home / "north" / "forecast" / "latest"
+    assert (north / "borders.csv").is_file()
+    assert os.path.lexists(home / "south" / "forecast" / "latest")
+    assert App(find_configs()).run(words) == 1
+    assert capfd.readouterr().out.count(" reused, ") == 2
+    (north / "forecast.parquet").write_bytes(b"half")  # a shard written half
+    assert App(find_configs()).run(words) == 1
+    out = capfd.readouterr().out
+    assert "Region pair: 2 of 3" in out
+    assert out.count(" reused, ") == 1
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_gives_the_same_files(options):
+    region = {"jurisdictions": ["north", "south"]}
+    digests = []
+    for place, compute in (("one", LocalProcesses(2)), ("two", DaskCluster(cluster="local", workers=2))):
+        run = replace(region_run(options, region, *SMALL), output=options.parent / place)
+        results = run.run(compute)
+        assert [one.state for one in results] == [RunState.DONE] * 2
+        written = read_region(results, population={"north": 5000})
+        write_region(written, options.parent / place)
+        forecasts = [RunFolder.from_path(one.folder).forecast.digest() for one in results]
+        tables = [(options.parent / place / name).read_bytes() for name in ("totals.csv", "rates.csv")]
+        digests.append((forecasts, tables))
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.slow
+def test_jobs_run_in_processes_of_their_own(options):
+    region = {"jurisdictions": ["south"]}
+    (result,) = region_run(options, region, *SMALL).run(LocalProcesses(1))
+    assert result.state is RunState.DONE, result.error
+    assert result.peak_mb > 100
+    assert (Path(result.folder) / ".hydra" / "overrides.yaml").is_file()
