@@ -225,12 +225,13 @@ class App:
             options = find_options([self.configs])
             if FROM_RUN in cfg:
                 cfg = with_run_settings(cfg, chosen.overrides.task, tuple(options), self._standing(flags))
-            config = drop_unused(resolve(cfg), accepted, find_keys(self.configs), options.get("model", ()))
+            plain = resolve(cfg)
+            config = drop_unused(plain, accepted, find_keys(self.configs), options.get("model", ()))
             command = shlex.join(["ilp", task, *chosen.overrides.task, *flags])
             _check_required(config, accepted, task)
-            if config.get("region"):
+            if plain.get("region"):
                 region = importlib.import_module("ilp_models.cli.region")  # it loads pandas
-                summary, code = region.run_region(settings, config, flags, folder, f"{self.pipelines}.region")
+                summary, code = region.run_region(settings, plain, flags, folder, f"{self.pipelines}.region")
             else:
                 parts = {"command": command} if "command" in accepted else {}
                 if "jurisdiction" in accepted:

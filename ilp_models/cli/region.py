@@ -109,7 +109,7 @@ def run_region(
     run = RegionRun(settings, parts["region"], pipeline.is_readable, output, folder, tuple(flags))
     results = run.run(parts["compute"])
     summary: tuple[str, int] = pipeline.finish_region(
-        chosen.runtime.choices.region, settings.task, parts["region"], results, folder
+        chosen.runtime.choices["region"], settings.task, parts["region"], results, folder
     )
     return summary
 

@@ -19,7 +19,7 @@ from ilp_models.pipeline.outputs import rewrite_intake
 from ilp_models.pipeline.study import Study, with_notes
 
 BORDERS: Final = "borders.csv"
-_YEAR: Final = pd.Timedelta(weeks=52)
+_YEAR: Final = 364  # days
 
 
 def models_across_borders(
@@ -54,7 +54,7 @@ def border_counts(events: Events, other: Events, name: str, reach_m: float) -> p
     sides = {"here": (events, other), "beyond": (other, events)}
     for side, (one, against) in sides.items():
         table = one.table[_near(one, against, reach_m)]
-        age = np.floor((events.end - table["occurred_at"]) / _YEAR)
+        age = (events.end - table["occurred_at"]).dt.days // _YEAR
         for kind in events.crime_types:
             ages = age[table["crime_type"] == kind]
             counts = {"latest_52_weeks": int((ages == 0).sum()), "weeks_before": int((ages == 1).sum())}
