@@ -31,6 +31,7 @@ CASES: Final = {
     "explaining": "attributions against LightGBM's own",
     "map": "the interactive map in a browser",
     "main_job": "ilp weekly on the bundled records",
+    "nation": "a nation of many jurisdictions",
     "accuracy": "accuracy of experiments/toronto-weekly",
 }
 _LIBRARIES: Final = ("numpy", "pandas", "xarray", "scipy", "scikit-learn", "lightgbm", "pyarrow")

@@ -1,0 +1,125 @@
+"""A simulated nation: many jurisdictions of one size, each with its own records, run as a region."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.figure import Figure, Goal
+from benchmarks.timing import say
+
+_FORCES: Final = (1, 4, 16)
+_QUICK: Final = (1, 2)
+_WEEKS: Final = 156
+_KINDS: Final = 4  # crime types of the simulated city
+_SIDE_KM: Final = 20  # 1,600 cells of 500 m
+_WEEKLY: Final = ("model=[moving_average,ewma,lightgbm]",)
+# The nation of the extrapolation, and the machines of its night.
+_NATION_CELLS, _NATION_WORKERS, _CORES = 600_000, 4, 2
+_NIGHT_HOURS: Final = 10.0
+_FORCE: Final = """\
+# @package _global_
+# A simulated force
+defaults:
+  - override /data: simulated
+data: {{seed: {seed}, size_km: {side}, districts: 4, weeks: {weeks}, west: {west}}}
+"""
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    """Return time and memory of 1, 4 and 16 jurisdictions, the gain of two workers, and the night of a nation."""
+    forces, side, weeks = (_QUICK, 4, 80) if quick else (_FORCES, _SIDE_KM, _WEEKS)
+    units = (side * 2) ** 2 * weeks * _KINDS
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        _write_options(home, max(forces), forces, side, weeks)
+        one = {count: _run(home, "forecast", count, workers=1) for count in forces}
+        many = forces[1]
+        two = _run(home, "forecast", many, workers=2)
+        whole = _run(home, "weekly", 1, workers=1, settings=() if not quick else ("backtest.test_periods=5",))
+    each = f"{(side * 2) ** 2:,} cells x {weeks} weeks x {_KINDS} types a jurisdiction"
+    rows = [
+        Figure(
+            f"nation, {count} jurisdictions, one worker",
+            one[count]["seconds"] / count,
+            "s a jurisdiction",
+            Goal(high=1.15, of="ratio"),
+            one[forces[0]]["seconds"],
+            "one jurisdiction",
+            count,
+            f"ilp forecast, LightGBM; {each}; {1e6 * one[count]['seconds'] / count / units:.2f} s a million units",
+        )
+        for count in forces[1:]
+    ]
+    rows += [
+        Figure(
+            f"nation, memory of the largest of {count}",
+            one[count]["peak_mb"],
+            "MB",
+            Goal(high=1.15, of="ratio"),
+            one[forces[0]]["peak_mb"],
+            "one jurisdiction",
+            count,
+            each,
+        )
+        for count in forces[1:]
+    ]
+    speed = one[many]["seconds"] / two["seconds"]
+    rows.append(
+        Figure(
+            f"nation, {many} jurisdictions, two workers",
+            speed,
+            "times one worker",
+            Goal(low=1.7),
+            n=many,
+            note="on two cores; they must be idle",
+        )
+    )
+    hours = whole["seconds"] / units * _NATION_CELLS * _WEEKS * _KINDS / (_NATION_WORKERS * _CORES) / 3600
+    rows.append(
+        Figure(
+            "nation, weekly with audit, extrapolated",
+            hours,
+            "h",
+            Goal(high=_NIGHT_HOURS),
+            note=(
+                f"{_NATION_CELLS:,} cells x {_WEEKS} weeks x {_KINDS} types, "
+                f"{_NATION_WORKERS} workers of {_CORES} cores; "
+                f"measured: {whole['seconds']:.0f} s and {whole['peak_mb']:,} MB for {each}"
+            ),
+        )
+    )
+    return rows
+
+
+def _write_options(home: Path, most: int, forces: tuple[int, ...], side: int, weeks: int) -> None:
+    """Write the files of all jurisdictions, and of a region for each number of them."""
+    for group in ("jurisdiction", "region"):
+        (home / "mine" / group).mkdir(parents=True)
+    for seed in range(1, most + 1):
+        text = _FORCE.format(seed=seed, side=side, weeks=weeks, west=200_000 + 1000 * side * seed)
+        (home / "mine" / "jurisdiction" / f"force{seed}.yaml").write_text(text)
+    for count in forces:
+        names = [f"force{seed}" for seed in range(1, count + 1)]
+        text = f"# A nation\n_target_: ilp_models.domain.region_plan.RegionPlan\njurisdictions: [{', '.join(names)}]\n"
+        (home / "mine" / "region" / f"nation{count}.yaml").write_text(text)
+
+
+def _run(home: Path, task: str, count: int, *, workers: int, settings: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return seconds and the largest memory of a run of a region, without anything stored before."""
+    say(f"ilp {task}, {count} jurisdictions, {workers} workers")
+    output = home / f"{task}-{count}-{workers}"
+    models = _WEEKLY if task == "weekly" else ("model=[lightgbm]",)
+    words = [task, f"region=nation{count}", "--config-dir=mine", *models, *settings, "tracking=memory"]
+    command = [sys.executable, "-m", "ilp_models", *words, f"output={output}", f"compute.jobs={workers}"]
+    started = time.perf_counter()
+    done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - started
+    if done.returncode != 0:
+        msg = f"ilp {' '.join(words)} ended with {done.returncode}: {(done.stderr or done.stdout)[-500:]}"
+        raise RuntimeError(msg)
+    record = json.loads((output / task / "latest" / "region.json").read_text(encoding="utf-8"))
+    return {"seconds": seconds, "peak_mb": max(one["peak_mb"] for one in record["jurisdictions"])}
