@@ -26,12 +26,13 @@ from ilp_models.cli.neighbours import with_neighbours
 from ilp_models.cli.settings import Settings
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.digest import digest_of
-from ilp_models.domain.errors import IlpError, NotRunError
+from ilp_models.domain.errors import IlpError, NotRunError, StorageError
 from ilp_models.domain.recipe import code_digest, decision_digest
 from ilp_models.domain.region import JurisdictionResult, RunState
 from ilp_models.domain.region_plan import RegionPlan
 
 _OWN: Final = ("region", "compute", "output", "name", "exit_code", "hydra", JURISDICTION)  # not passed on, or set below
+_POOL: Final = "pool"  # the task whose result is trained on all jurisdictions together
 _NO_RESULT: Final = ("output", "name", "hydra", "compute", "tracking", "store", "register", "exit_code")
 
 
@@ -104,12 +105,13 @@ def run_region(
     if chosen.mode != RunMode.RUN:
         msg = "A region cannot be run with -m. Run it once for each setting."
         raise UsageError(msg)
-    parts = build_parts({key: config[key] for key in ("region", "compute")})
+    keys = ("region", "compute", *(["model"] if settings.task == _POOL else []))
+    parts = build_parts({key: config[key] for key in keys})
     output = Path(chosen.runtime.cwd, config["output"])
     run = RegionRun(settings, parts["region"], pipeline.is_readable, output, folder, tuple(flags))
     results = run.run(parts["compute"])
     summary: tuple[str, int] = pipeline.finish_region(
-        chosen.runtime.choices["region"], settings.task, parts["region"], results, folder
+        chosen.runtime.choices["region"], settings.task, parts["region"], results, folder, parts.get("model")
     )
     return summary
 
@@ -124,7 +126,7 @@ def run_all(jobs: Sequence[JurisdictionRun], compute: Compute) -> list[Jurisdict
         missing = [job for job in jobs if runs[job.name] is None]
         try:
             return [*found, *compute.map(run_jurisdiction, missing, "jurisdictions, again")]
-        except NotRunError:
+        except (NotRunError, StorageError):
             return [*found, *(JurisdictionResult(job.name, RunState.FAILED, "", str(error)) for job in missing)]
 
 

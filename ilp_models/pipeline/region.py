@@ -11,6 +11,7 @@ import shapely
 from pyproj import Transformer
 
 from ilp_models.domain.errors import IlpError, StorageError
+from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.region import COUNTS, REGION, JurisdictionFacts, JurisdictionResult, Region, RunState
 from ilp_models.domain.region_plan import RegionPlan, check_members, check_residents
@@ -18,6 +19,7 @@ from ilp_models.domain.text_output import csv_marks, write_table
 from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.borders import BORDERS
 from ilp_models.pipeline.outputs import INTAKE, RECORDED, write_json
+from ilp_models.pipeline.pool import finish
 from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.report.region_page import PAGE, write_region_page
 
@@ -135,9 +137,17 @@ def is_readable(result: JurisdictionResult) -> bool:
 
 
 def finish_region(
-    name: str, task: str, plan: RegionPlan, results: Sequence[JurisdictionResult], folder: Path
+    name: str,
+    task: str,
+    plan: RegionPlan,
+    results: Sequence[JurisdictionResult],
+    folder: Path,
+    model: Mapping[str, Forecaster] | None = None,
 ) -> tuple[str, int]:
-    """Write the results of a region, and return the text for the terminal and the exit code."""
+    """Write the results of a region, and return the text for the terminal and the exit code.
+
+    With models, a pooled one is trained on the samples of the jurisdictions.
+    """
     found = read_region(
         results,
         name=name,
@@ -155,6 +165,8 @@ def finish_region(
             f"Not in any total: {', '.join(found.missing)}. Mend them and run the same command again today: "
             "finished jurisdictions are reused.",
         ]
+    if model is not None:
+        lines += ["", *finish(results, model, folder)]
     lines += ["", f"Page: {folder / PAGE}"]
     return "\n".join(lines), 1 if found.missing else 0
 
