@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from dask import config
 from distributed import Client, KilledWorker, LocalCluster
 from distributed.client import FutureCancelledError
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 
 from ilp_models.compute.progress import show_progress
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
