@@ -1,7 +1,6 @@
 """Run a task for every jurisdiction of a region: plan the commands, reuse finished runs, and run the others."""
 
 import glob
-import hashlib
 import importlib
 import json
 import os
@@ -147,7 +146,7 @@ def _inputs(node: Any, key: str = "") -> Iterator[list[str]]:
         for one in node:
             yield from _inputs(one, key)
     elif isinstance(node, str) and node and "\0" not in node:
-        yield from ([str(path), _sha256(path)] for path in _files(node, key))
+        yield from ([str(path), digest_of(path.read_bytes())] for path in _files(node, key))
 
 
 def _files(text: str, key: str) -> Iterator[Path]:
@@ -157,11 +156,6 @@ def _files(text: str, key: str) -> Iterator[Path]:
             yield Path(path)
         elif key == "path" and os.path.isdir(path):  # noqa: PTH112 - as above
             yield from (one for one in sorted(Path(path).rglob("*")) if one.is_file())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _group(word: str) -> str:
