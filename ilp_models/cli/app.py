@@ -206,7 +206,7 @@ class App:
                 home.mkdir(parents=True, exist_ok=True)
                 running(folder).write(home)
             code = self._do_task(settings, cfg, flags)
-            status = finished(folder, choice)
+            status = finished(folder, choice, code)
             if single:
                 status.write(home)
         except BaseException as error:

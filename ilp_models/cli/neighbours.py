@@ -36,6 +36,7 @@ def _declaration(name: str, settings: Settings) -> Any:
         raise UsageError(msg)
     words = (f"{JURISDICTION}={name}", *(word for word in settings.overrides if word.startswith(_SHARED)))
     one = Settings(settings.configs, settings.task, words, settings.extra)
+    one.check_hydra()  # also that the file of the user is not hidden by a packaged one
     with fitted_options(settings.extra, name, settings.task, one.groups, one.known_groups) as options:
         try:
             cfg = Settings(settings.configs, settings.task, words, options).compose(words)
