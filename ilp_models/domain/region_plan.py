@@ -35,8 +35,8 @@ class RegionPlan:
     Raises
     ------
     InputError
-        If there is no jurisdiction, a name repeats or cannot be a folder, an unknown jurisdiction is named, settings
-        are not a list or set what the run of the region sets, or residents are not above 0.
+        If there is no jurisdiction, or a name repeats, is unknown or cannot be a folder. If settings are not a list, or
+        set what the region sets. If residents are not above 0.
     """
 
     jurisdictions: Sequence[str]
@@ -53,7 +53,8 @@ class RegionPlan:
         if not names or wrong or len(set(names)) < len(names):
             msg = (
                 f"region.jurisdictions={self.jurisdictions} must list jurisdictions by the names of their files, each "
-                "once, such as [north, south]. Names have letters, digits, - and _; put quotes around numbers and no."
+                "once, such as [north, south]. Names have letters, digits, - and _. Write a number, or the word no, in "
+                "quotes."
             )
             raise InputError(msg)
         self._check_kinds()

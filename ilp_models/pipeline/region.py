@@ -167,7 +167,7 @@ def finish_region(
     if found.missing:
         lines += [
             "",
-            f"Not in any total: {', '.join(found.missing)}. Mend them and run the same command again today: "
+            f"Not in any total: {', '.join(found.missing)}. Correct what is wrong and run the same command today: "
             "finished jurisdictions are reused.",
         ]
     if model is not None:

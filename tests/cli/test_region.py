@@ -184,7 +184,7 @@ def test_a_wrong_command_for_a_region_is_refused(options, tmp_path, monkeypatch,
         ({"jurisdictions": ["north"], "settings": "grid.size=5"}, r"region\.settings=grid.size=5 must be a list"),
         ({"jurisdictions": ["north"], "exceptions": {"north": ["a"]}}, r"region\.exceptions\.north="),
         ({"jurisdictions": ["north"], "population": {"north": True}}, "must be a number of residents"),
-        ({"jurisdictions": ["north", False]}, "quotes around numbers and no"),
+        ({"jurisdictions": ["north", False]}, "or the word no, in quotes"),
         ({"jurisdictions": ["north"], "population": None}, r"region\.population=None must give a value"),
         ({"jurisdictions": ["north"], "parts": {"A": "north"}}, r"region\.parts\.A=north must be a list"),
         *(
