@@ -229,7 +229,7 @@ class App:
             config = drop_unused(plain, accepted, find_keys(self.configs), options.get("model", ()))
             command = shlex.join(["ilp", task, *chosen.overrides.task, *flags])
             _check_required(config, accepted, task)
-            if plain.get("region"):
+            if chosen.runtime.choices.get("region") is not None:  # an empty file must not run another task
                 region = importlib.import_module("ilp_models.cli.region")  # it loads pandas
                 summary, code = region.run_region(settings, plain, flags, folder, f"{self.pipelines}.region")
             else:

@@ -196,7 +196,7 @@ def _check_command(settings: Settings, config: Mapping[str, Any]) -> None:
         if why and word != "exit_code=run":
             msg = f"{word} cannot be set together with a region. {why}. Leave the setting out."
             raise UsageError(msg)
-    region = config["region"]
+    region = config.get("region")
     if not isinstance(region, Mapping) or region.get("_target_") != _PLAN:
         msg = f"The file of the region has no line `_target_: {_PLAN}`. Add it; docs/regions.md shows a file."
         raise UsageError(msg)

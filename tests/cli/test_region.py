@@ -156,6 +156,8 @@ def test_a_folder_with_signs_of_hydra_is_quoted(options, tmp_path):
         (("region=pair", "jurisdiction=north"), "jurisdiction=north cannot be set together with a region"),
         (("region=pair", "register=r.jsonl"), "register=r.jsonl cannot be set together with a region"),
         (("region=pair", "exit_code=decision"), "exit_code=decision cannot be set together with a region"),
+        (("region=empty",), "no line `_target_: ilp_models.domain.region_plan.RegionPlan`"),
+        (("region=global",), "no line `_target_: ilp_models.domain.region_plan.RegionPlan`"),
         (("region=plain",), "no line `_target_: ilp_models.domain.region_plan.RegionPlan`"),
         (("region=wrong",), "no setting jurisdictons in the file of a region. Did you mean jurisdictions?"),
     ],
@@ -167,6 +169,8 @@ def test_a_wrong_command_for_a_region_is_refused(options, tmp_path, monkeypatch,
     target = "_target_: ilp_models.domain.region_plan.RegionPlan\n"
     for name, text in (("pair", f"{target}jurisdictions: [north]\n"), ("plain", "jurisdictions: [north]\n")):
         (options / "region" / f"{name}.yaml").write_text(f"# A region\n{text}")
+    (options / "region" / "empty.yaml").write_text("# A region\n")
+    (options / "region" / "global.yaml").write_text("# @package _global_\n# A region\njurisdictions: [north]\n")
     (options / "region" / "wrong.yaml").write_text(f"# A region\n{target}jurisdictons: [north]\n")
     assert App(find_configs()).run(["weekly", *words, "--config-dir=mine"]) == 2
     assert message in capsys.readouterr().err
