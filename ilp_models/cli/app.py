@@ -33,6 +33,7 @@ from ilp_models.cli.settings import Settings, find_keys, quote_sentences
 from ilp_models.cli.status import check_exit_code, finished, record_failure, running
 from ilp_models.domain.errors import DEBUG, UNFINISHED, StorageError
 from ilp_models.domain.printable import printable
+from ilp_models.domain.region_plan import key_of
 
 # Set before heavy imports: no telemetry, no busy waiting of threads, and figures without a screen. In worker processes
 # glibc returns freed arrays above 2 MB to the system; joblib restarts workers that seem to grow.
@@ -229,7 +230,8 @@ class App:
             config = drop_unused(plain, accepted, find_keys(self.configs), options.get("model", ()))
             command = shlex.join(["ilp", task, *chosen.overrides.task, *flags])
             _check_required(config, accepted, task)
-            if chosen.runtime.choices.get("region") is not None:  # an empty file must not run another task
+            # an empty file, or a list of regions, must not run the task without a region
+            if chosen.runtime.choices.get("region") is not None or "region" in map(key_of, settings.overrides):
                 region = importlib.import_module("ilp_models.cli.region")  # it loads pandas
                 summary, code = region.run_region(settings, plain, flags, folder, f"{self.pipelines}.region")
             else:

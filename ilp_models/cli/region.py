@@ -196,6 +196,9 @@ def _check_command(settings: Settings, config: Mapping[str, Any]) -> None:
         if why and word != "exit_code=run":
             msg = f"{word} cannot be set together with a region. {why}. Leave the setting out."
             raise UsageError(msg)
+    if not isinstance(HydraConfig.get().runtime.choices.get("region"), str):
+        msg = "region takes the name of one file, such as region=demo. Run the command once for each region."
+        raise UsageError(msg)
     region = config.get("region")
     if not isinstance(region, Mapping) or region.get("_target_") != _PLAN:
         msg = f"The file of the region has no line `_target_: {_PLAN}`. Add it; docs/regions.md shows a file."

@@ -156,6 +156,7 @@ def test_a_folder_with_signs_of_hydra_is_quoted(options, tmp_path):
         (("region=pair", "jurisdiction=north"), "jurisdiction=north cannot be set together with a region"),
         (("region=pair", "register=r.jsonl"), "register=r.jsonl cannot be set together with a region"),
         (("region=pair", "exit_code=decision"), "exit_code=decision cannot be set together with a region"),
+        (("region=[pair,plain]",), "region takes the name of one file"),
         (("region=empty",), "no line `_target_: ilp_models.domain.region_plan.RegionPlan`"),
         (("region=global",), "no line `_target_: ilp_models.domain.region_plan.RegionPlan`"),
         (("region=plain",), "no line `_target_: ilp_models.domain.region_plan.RegionPlan`"),
