@@ -34,6 +34,7 @@ from ilp_models.domain.region import JurisdictionResult, RunState
 from ilp_models.domain.region_plan import OWN, RegionPlan, as_setting, key_of
 
 _POOL: Final = "pool"  # the task whose result is trained on all jurisdictions together
+REGISTER_NAME: Final = "register.jsonl"  # by default, in the folder of a jurisdiction
 # errors of one jurisdiction, which do not stop the others
 _BROKEN: Final = (IlpError, UsageError, HydraException, OmegaConfBaseException, OSError, ValueError)
 _PLAN: Final = f"{RegionPlan.__module__}.{RegionPlan.__name__}"
@@ -65,7 +66,7 @@ class RegionRun:
         """
         results: dict[str, JurisdictionResult] = {}
         jobs: list[JurisdictionRun] = []
-        owners: dict[str, str] = {}
+        owners = {str((self.output / name / REGISTER_NAME).resolve()): name for name in self.plan.jurisdictions}
         for name in self.plan.jurisdictions:
             try:
                 job = self._job(name)

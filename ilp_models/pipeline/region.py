@@ -270,13 +270,14 @@ def _read_csv(folder: Path, name: str, labels: Sequence[str], numbers: Sequence[
 
 def _wrong_columns(table: pd.DataFrame, numbers: Sequence[str]) -> Iterator[str]:
     """Yield the columns of a table whose values the page cannot show."""
-    for name in {*numbers, *_MAY_LACK} & set(table):
-        values = pd.to_numeric(table[name], errors="coerce")
-        known = values.notna() & np.isfinite(values) & ((values >= 0) | (name in _MAY_LACK))
-        if not (known | (table[name].isna() & (name in _MAY_LACK))).all():
+    for name in sorted({*numbers, *_MAY_LACK} & set(table)):
+        values = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float)
+        usable = np.isfinite(values)
+        usable = usable | table[name].isna().to_numpy() if name in _MAY_LACK else usable & (values >= 0)
+        if not usable.all():
             yield name
     if "freq" in table and not set(table["freq"].astype(str).str[:1]) <= set(YEAR):
         yield "freq"
-    sides = table.groupby("neighbour")["side"] if {"side", "neighbour"} <= set(table) else ()
-    if any(set(one) != {"here", "beyond"} for _, one in sides):
+    paired = {"side", "neighbour"} <= set(table)
+    if paired and any(set(sides) != {"here", "beyond"} for _, sides in table.groupby("neighbour")["side"]):
         yield "side"

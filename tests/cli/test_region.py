@@ -143,6 +143,15 @@ def test_two_jurisdictions_cannot_share_a_register(options):
     assert "is the register of north" in south.error
 
 
+def test_the_first_jurisdiction_cannot_take_the_register_of_the_next(options):
+    path = options / "jurisdiction" / "north.yaml"
+    path.write_text(f"{path.read_text()}register: {options.parent}/outputs/south/../south/register.jsonl\n")
+    run = region_run(options, {"jurisdictions": ["north", "south"]}, *NORTH_WORDS, "forecaster=ewma", task="weekly")
+    north, south = run.run(Recorded())
+    assert (north.state, south.state) == (RunState.FAILED, RunState.DONE)
+    assert "is the register of south" in north.error
+
+
 def test_a_folder_with_signs_of_hydra_is_quoted(options, tmp_path):
     run = replace(region_run(options, {"jurisdictions": ["south"]}, *SMALL), output=tmp_path / "a, b=[1]")
     compute = Recorded()
