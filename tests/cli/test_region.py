@@ -117,10 +117,14 @@ def test_records_that_cannot_be_opened_do_not_stop_the_others(options, tmp_path,
     north = options / "jurisdiction" / "north.yaml"
     north.write_text(f"{north.read_text()}layers: {{bars: {{path: {path}}}}}\n")
 
-    def locked(file):
-        raise PermissionError(13, "Permission denied", str(file))
+    read = Path.read_bytes
 
-    monkeypatch.setattr("ilp_models.cli.region._sha256", locked)
+    def locked(file):
+        if file == path:
+            raise PermissionError(13, "Permission denied", str(file))
+        return read(file)
+
+    monkeypatch.setattr(Path, "read_bytes", locked)
     region = {"jurisdictions": ["north", "south"]}
     results = region_run(options, region, *NORTH_WORDS, "forecaster=ewma").run(Recorded())
     assert [one.state for one in results] == [RunState.FAILED, RunState.DONE]
