@@ -10,6 +10,7 @@ import pandas as pd
 from ilp_models.audit.audit import Audit
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.compute import Compute
 from ilp_models.domain.enforcement_kinds import enforcement_kind
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
 from ilp_models.domain.events import Events, EventSource
@@ -42,8 +43,10 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     audit: Audit,
     folder: Path,
     jurisdiction: str = "",
+    compute: Compute | None = None,
 ) -> str:
     """Write the samples of a jurisdiction, one for each cutoff, or the reason why it contributes nothing."""
+    del compute  # only the jurisdictions of a region are done in parallel
     forecaster = pooled_forecaster(model)
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest, record_lag=now())
     name = jurisdiction.partition(",")[0] or study.city or "records"
