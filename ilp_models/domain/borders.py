@@ -67,7 +67,7 @@ def widen_grid(grid: Grid, events: Events, beyond: Events, reach_m: float) -> Gr
         tree = cKDTree(np.unique(events.table[["x", "y"]].to_numpy(), axis=0))
         distance, _ = tree.query(outside[["x", "y"]].to_numpy(), distance_upper_bound=reach_m)
         outside = outside[np.isfinite(distance)]
-    return grid.widened(replace(beyond, table=outside))
+    return grid.widened(replace(beyond, table=outside)) if len(outside) else grid
 
 
 def widen_history(history: History, beyond: Events, wide: Grid) -> History:
