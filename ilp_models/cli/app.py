@@ -33,6 +33,7 @@ from ilp_models.cli.settings import Settings, find_keys, quote_sentences
 from ilp_models.cli.status import check_exit_code, finished, record_failure, running
 from ilp_models.domain.errors import DEBUG, UNFINISHED, StorageError
 from ilp_models.domain.printable import printable
+from ilp_models.domain.region_plan import key_of
 
 # Set before heavy imports: no telemetry, no busy waiting of threads, and figures without a screen. In worker processes
 # glibc returns freed arrays above 2 MB to the system; joblib restarts workers that seem to grow.
@@ -206,7 +207,7 @@ class App:
                 home.mkdir(parents=True, exist_ok=True)
                 running(folder).write(home)
             code = self._do_task(settings, cfg, flags)
-            status = finished(folder, choice)
+            status = finished(folder, choice, code)
             if single:
                 status.write(home)
         except BaseException as error:
@@ -229,7 +230,8 @@ class App:
             config = drop_unused(plain, accepted, find_keys(self.configs), options.get("model", ()))
             command = shlex.join(["ilp", task, *chosen.overrides.task, *flags])
             _check_required(config, accepted, task)
-            if plain.get("region"):
+            # an empty file, or a list of regions, must not run the task without a region
+            if chosen.runtime.choices.get("region") is not None or "region" in map(key_of, settings.overrides):
                 region = importlib.import_module("ilp_models.cli.region")  # it loads pandas
                 summary, code = region.run_region(settings, plain, flags, folder, f"{self.pipelines}.region")
             else:

@@ -17,8 +17,10 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-from ilp_models.domain.errors import DEBUG
+from ilp_models.domain.errors import DEBUG, StorageError
+from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.region import RECORD, JurisdictionResult, RunState
+from ilp_models.domain.region_plan import as_setting
 
 _ATTEMPTS: Final = 2
 _PROGRAM: Final = "from ilp_models.cli.jurisdiction_run import main; main()"
@@ -34,6 +36,7 @@ class JurisdictionRun:
     words: tuple[str, ...]  # the command, without `ilp`
     folder: str  # of the run; another attempt gets one of its own, next to the unfinished one
     fingerprint: str  # of everything that the result depends on
+    register: str = ""  # with its decisions, empty for a task that makes none
 
     def run(self) -> JurisdictionResult:
         """Run the command and return how it ended; a process that the system stopped is started once more."""
@@ -42,8 +45,9 @@ class JurisdictionRun:
         while code < 0 and attempt < _ATTEMPTS:
             attempt += 1
             folder = self._free_folder()
-            code, said, peak = _start((*self.words, f"hydra.run.dir={folder}"))
+            code, said, peak = _start((*self.words, as_setting("hydra.run.dir", folder)))
         ended: dict[str, Any] = {"seconds": round(time.monotonic() - begun, 1), "peak_mb": peak, "attempts": attempt}
+        ended["register"] = self.register
         if code < 0:
             name = signal.Signals(-code).name
             why = f"The system stopped the process ({name}), usually because memory ran out. {_last_line(said)}"
@@ -72,8 +76,8 @@ def finished_run(latest: Path, fingerprint: str) -> Path | None:
     """Return the folder of the latest run if it finished with this fingerprint."""
     try:
         folder = latest.resolve(strict=True)
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = json.loads(file_in_folder(folder, RECORD).read_text(encoding="utf-8"))
+    except (OSError, RecursionError, StorageError, ValueError):
         return None
     return folder if isinstance(record, dict) and record.get("fingerprint") == fingerprint else None
 

@@ -18,6 +18,12 @@ def with_neighbours(config: dict[str, Any], settings: Settings) -> dict[str, Any
     """Return the settings of a task with the data declarations of the neighbours instead of their names."""
     node = config.get("neighbours")
     names = node.get("jurisdictions") if isinstance(node, dict) else None
+    if isinstance(names, str):
+        msg = f"neighbours.jurisdictions={names} must be a list of names of files in jurisdiction/, such as [{names}]."
+        raise UsageError(msg)
+    if isinstance(names, list) and settings.jurisdiction in names:
+        msg = f"neighbours.jurisdictions names {settings.jurisdiction}, which is the jurisdiction itself. Remove it."
+        raise UsageError(msg)
     if not isinstance(names, list) or not names or not isinstance(node, dict):
         return config
     declared = {str(name): _declaration(str(name), settings) for name in names}
@@ -36,6 +42,7 @@ def _declaration(name: str, settings: Settings) -> Any:
         raise UsageError(msg)
     words = (f"{JURISDICTION}={name}", *(word for word in settings.overrides if word.startswith(_SHARED)))
     one = Settings(settings.configs, settings.task, words, settings.extra)
+    one.check_hydra()  # also that the file of the user is not hidden by a packaged one
     with fitted_options(settings.extra, name, settings.task, one.groups, one.known_groups) as options:
         try:
             cfg = Settings(settings.configs, settings.task, words, options).compose(words)

@@ -1,12 +1,13 @@
 """Run a task for every jurisdiction of a region: plan the commands, reuse finished runs, and run the others."""
 
+import difflib
 import glob
-import hashlib
 import importlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,19 +20,31 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ilp_models.cli.errors import UsageError, error_message
+from ilp_models.cli.help import find_options
 from ilp_models.cli.instantiate import build_parts, resolve
 from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
 from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_jurisdiction
 from ilp_models.cli.neighbours import with_neighbours
-from ilp_models.cli.settings import Settings
+from ilp_models.cli.settings import Settings, find_keys
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.digest import digest_of
-from ilp_models.domain.errors import IlpError, NotRunError
+from ilp_models.domain.errors import IlpError, NotRunError, StorageError
 from ilp_models.domain.recipe import code_digest, decision_digest
 from ilp_models.domain.region import JurisdictionResult, RunState
-from ilp_models.domain.region_plan import RegionPlan
+from ilp_models.domain.region_plan import OWN, RegionPlan, as_setting, key_of
 
-_OWN: Final = ("region", "compute", "output", "name", "exit_code", "hydra", JURISDICTION)  # not passed on, or set below
+_POOL: Final = "pool"  # the task whose result is trained on all jurisdictions together
+REGISTER_NAME: Final = "register.jsonl"  # by default, in the folder of a jurisdiction
+# errors of one jurisdiction, which do not stop the others
+_BROKEN: Final = (IlpError, UsageError, HydraException, OmegaConfBaseException, OSError, ValueError)
+_PLAN: Final = f"{RegionPlan.__module__}.{RegionPlan.__name__}"
+# settings of a command that a region cannot have, and what to do
+_REFUSED: Final = {
+    JURISDICTION: "The file of the region names the jurisdictions",
+    "register": "Each jurisdiction has its own register in its folder below output",
+    "last": "Each jurisdiction has its own register in its folder below output",
+    "exit_code": "Each jurisdiction has its own decision; its status.json in OUTPUT/JURISDICTION/TASK says which",
+}
 _NO_RESULT: Final = ("output", "name", "hydra", "compute", "tracking", "store", "register", "exit_code")
 
 
@@ -53,14 +66,16 @@ class RegionRun:
         """
         results: dict[str, JurisdictionResult] = {}
         jobs: list[JurisdictionRun] = []
+        owners = {str((self.output / name / REGISTER_NAME).resolve()): name for name in self.plan.jurisdictions}
         for name in self.plan.jurisdictions:
             try:
                 job = self._job(name)
-            except (IlpError, UsageError, HydraException, OmegaConfBaseException, ValueError) as error:
+                _check_register(job, owners)
+            except _BROKEN as error:
                 results[name] = JurisdictionResult(name, RunState.FAILED, "", error_message(error)[0])
                 continue
             finished = finished_run(self.output / name / self.settings.task / "latest", job.fingerprint)
-            reused = JurisdictionResult(name, RunState.REUSED, str(finished or ""))
+            reused = JurisdictionResult(name, RunState.REUSED, str(finished or ""), register=job.register)
             if finished is None or not self.readable(reused):
                 jobs.append(job)
             else:
@@ -71,26 +86,34 @@ class RegionRun:
     def _words(self, name: str) -> tuple[str, ...]:
         """Return the settings of one jurisdiction: shared ones, its exceptions, then those of the command."""
         shared, own = self.plan.settings, self.plan.exceptions.get(name, ())
-        typed = [word for word in self.settings.overrides if _key(word) not in _OWN]
-        given = [word for word in (*shared, *own) if {_group(word), _key(word)} & self._known]
+        typed = [word for word in self.settings.overrides if key_of(word) not in OWN]
+        given = [word for word in (*shared, *own) if not {_group(word), key_of(word)} & self._others]
         return (f"{JURISDICTION}={name}", *given, *typed, "compute=local", "compute.jobs=1")
 
     @cached_property
-    def _known(self) -> set[str]:
-        """The groups and settings of the task; those of other tasks are not passed on."""
-        return {*self.settings.groups, *(str(key) for key in self.settings.compose(()))}
+    def _others(self) -> set[str]:
+        """The groups and settings that only other tasks have; they are not passed on. Unknown ones are, and fail."""
+        own = {*self.settings.groups, *(str(key) for key in self.settings.compose(()))}
+        return {*find_keys(self.settings.configs), *self.settings.known_groups} - own
 
     def _job(self, name: str) -> JurisdictionRun:
-        words, task = self._words(name), self.settings.task
+        _check_file(name, self.settings)
+        words, task, output = self._words(name), self.settings.task, as_setting("output", str(self.output / name))
         one = replace(self.settings, overrides=words).with_additions()
-        with fitted_options(one.extra, name, task, one.groups, one.known_groups) as options:
-            composed = replace(one, extra=options).compose(one.overrides)
-            plain = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-            config = with_neighbours(resolve(plain), one)
-        home = self.output / name / task
-        folder = home / self.folder.name
-        command = (task, *one.overrides, f"output={self.output / name}", *self.flags)
-        return JurisdictionRun(name, command, str(folder), fingerprint(config))
+        try:
+            with fitted_options(one.extra, name, task, one.groups, one.known_groups) as options:
+                composed = replace(one, extra=options).compose((*one.overrides, output))
+                plain = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+                config = with_neighbours(resolve(plain), one)
+        except HydraException as error:
+            with suppress(Exception):  # a failing hint must not hide the error
+                error.add_note(one.suggest())
+            raise
+        folder = self.output / name / task / self.folder.name
+        register = str(Path(config["register"]).resolve()) if config.get("register") else ""
+        return JurisdictionRun(
+            name, (task, *one.overrides, output, *self.flags), str(folder), fingerprint(config), register
+        )
 
 
 def run_region(
@@ -104,12 +127,14 @@ def run_region(
     if chosen.mode != RunMode.RUN:
         msg = "A region cannot be run with -m. Run it once for each setting."
         raise UsageError(msg)
-    parts = build_parts({key: config[key] for key in ("region", "compute")})
+    _check_command(settings, config)
+    keys = ("region", "compute", *(["model"] if settings.task == _POOL else []))
+    parts = build_parts({key: config[key] for key in keys})
     output = Path(chosen.runtime.cwd, config["output"])
     run = RegionRun(settings, parts["region"], pipeline.is_readable, output, folder, tuple(flags))
     results = run.run(parts["compute"])
     summary: tuple[str, int] = pipeline.finish_region(
-        chosen.runtime.choices["region"], settings.task, parts["region"], results, folder
+        chosen.runtime.choices["region"], settings.task, parts["region"], results, folder, parts.get("model")
     )
     return summary
 
@@ -120,11 +145,15 @@ def run_all(jobs: Sequence[JurisdictionRun], compute: Compute) -> list[Jurisdict
         return compute.map(run_jurisdiction, jobs, "jurisdictions") if jobs else []
     except NotRunError as error:
         runs = {job.name: finished_run(Path(job.folder).parent / "latest", job.fingerprint) for job in jobs}
-        found = [JurisdictionResult(name, RunState.DONE, str(run)) for name, run in runs.items() if run is not None]
+        found = [
+            JurisdictionResult(job.name, RunState.DONE, str(runs[job.name]), register=job.register)
+            for job in jobs
+            if runs[job.name] is not None
+        ]
         missing = [job for job in jobs if runs[job.name] is None]
         try:
             return [*found, *compute.map(run_jurisdiction, missing, "jurisdictions, again")]
-        except NotRunError:
+        except (NotRunError, StorageError):
             return [*found, *(JurisdictionResult(job.name, RunState.FAILED, "", str(error)) for job in missing)]
 
 
@@ -145,7 +174,7 @@ def _inputs(node: Any, key: str = "") -> Iterator[list[str]]:
         for one in node:
             yield from _inputs(one, key)
     elif isinstance(node, str) and node and "\0" not in node:
-        yield from ([str(path), _sha256(path)] for path in _files(node, key))
+        yield from ([str(path), digest_of(path.read_bytes())] for path in _files(node, key))
 
 
 def _files(text: str, key: str) -> Iterator[Path]:
@@ -157,14 +186,50 @@ def _files(text: str, key: str) -> Iterator[Path]:
             yield from (one for one in sorted(Path(path).rglob("*")) if one.is_file())
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _group(word: str) -> str:
     return word.partition("=")[0].lstrip("+~")
 
 
-def _key(word: str) -> str:
-    return _group(word).partition(".")[0].partition("@")[0]
+def _check_command(settings: Settings, config: Mapping[str, Any]) -> None:
+    """Raise UsageError for settings of a command that a region cannot have, and for a file that is no region."""
+    for word in settings.overrides:
+        why = _REFUSED.get(key_of(word))
+        if why and word != "exit_code=run":
+            msg = f"{word} cannot be set together with a region. {why}. Leave the setting out."
+            raise UsageError(msg)
+    if not isinstance(HydraConfig.get().runtime.choices.get("region"), str):
+        msg = "region takes the name of one file, such as region=demo. Run the command once for each region."
+        raise UsageError(msg)
+    region = config.get("region")
+    if not isinstance(region, Mapping) or region.get("_target_") != _PLAN:
+        msg = f"The file of the region has no line `_target_: {_PLAN}`. Add it; docs/regions.md shows a file."
+        raise UsageError(msg)
+    known = [one.name for one in fields(RegionPlan)]
+    for key in region:
+        if key not in ("_target_", *known):
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"It has {', '.join(known)}."
+            msg = f"There is no setting {key} in the file of a region. {hint}"
+            raise UsageError(msg)
+
+
+def _check_file(name: str, settings: Settings) -> None:
+    """Raise UsageError unless a jurisdiction has a file."""
+    folders = [settings.configs, *([settings.extra] if settings.extra else [])]
+    known = find_options(folders).get(JURISDICTION, {})
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "Write it in the folder of --config-dir."
+        msg = f"region.jurisdictions names {name}, and there is no {JURISDICTION}/{name}.yaml. {hint}"
+        raise UsageError(msg)
+
+
+def _check_register(job: JurisdictionRun, owners: dict[str, str]) -> None:
+    """Raise UsageError if the register of a run is that of another jurisdiction, which ``owners`` names."""
+    other = owners.setdefault(job.register, job.name) if job.register else job.name
+    if other != job.name:
+        msg = (
+            f"register={job.register} is the register of {other}. Each jurisdiction needs its own: remove register "
+            f"from {JURISDICTION}/{job.name}.yaml, or name another file."
+        )
+        raise UsageError(msg)

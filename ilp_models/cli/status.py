@@ -56,8 +56,15 @@ def running(run: Path) -> RunStatus:
     return RunStatus("running", str(run), _now())
 
 
-def finished(run: Path, choice: str) -> RunStatus:
-    """Return the status of a run that ended without an error, from the decision in its folder."""
+def finished(run: Path, choice: str, code: int = 0) -> RunStatus:
+    """Return the status of a run that ended without an error, from the decision in its folder.
+
+    A code other than 0 says that the run of a region lacks jurisdictions.
+    """
+    if code:
+        return RunStatus(
+            "failed", str(run), _now(), code, reasons=("Jurisdictions failed: see region.html of the run.",)
+        )
     path = run / "decision.json"
     if not path.is_file():
         return RunStatus("done", str(run), _now(), 0)

@@ -8,6 +8,8 @@ from typing import Final, TypeVar
 
 from dask import config
 from distributed import Client, KilledWorker, LocalCluster
+from distributed.client import FutureCancelledError
+from distributed.comm.core import CommClosedError
 
 from ilp_models.compute.progress import show_progress
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
@@ -77,6 +79,9 @@ class DaskCluster:
             futures = client.map(function, list(tasks), pure=False)
             try:
                 return list(show_progress((future.result() for future in futures), len(tasks), description))
+            except (CommClosedError, FutureCancelledError) as error:
+                msg = "The connection to the Dask scheduler was lost. Start the scheduler, and run the command again."
+                raise NotRunError(msg) from error
             except KilledWorker as error:
                 msg = (
                     "A worker was lost twice with the same task, usually because memory ran out. Give the workers "

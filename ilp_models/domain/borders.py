@@ -25,8 +25,9 @@ def why_incomplete(events: Events, neighbour: Events, calendar: Calendar) -> str
     if len(own) == 0:
         return ""
     if len(known) == 0 or known[0] > own[0] or known[-1] < own[-1]:
-        covered = f"{other.start.date()} to {other.end.date()}"
-        return f"the records cover {covered}, and {own[0].start_time.date()} to {own[-1].end_time.date()} is needed"
+        first, last = (known[0].start_time, known[-1].end_time) if len(known) else (other.start, other.end)
+        needed = f"{own[0].start_time.date()} to {own[-1].end_time.date()}"
+        return f"the records cover {first.date()} to {last.date()} in whole periods, and {needed} is needed"
     if not set(events.crime_types) & set(other.crime_types):
         return f"the records share no crime type with {', '.join(events.crime_types)}"
     return ""
@@ -66,7 +67,7 @@ def widen_grid(grid: Grid, events: Events, beyond: Events, reach_m: float) -> Gr
         tree = cKDTree(np.unique(events.table[["x", "y"]].to_numpy(), axis=0))
         distance, _ = tree.query(outside[["x", "y"]].to_numpy(), distance_upper_bound=reach_m)
         outside = outside[np.isfinite(distance)]
-    return grid.widened(replace(beyond, table=outside))
+    return grid.widened(replace(beyond, table=outside)) if len(outside) else grid
 
 
 def widen_history(history: History, beyond: Events, wide: Grid) -> History:

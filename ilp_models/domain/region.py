@@ -18,7 +18,7 @@ LEVELS: Final = ("area", "jurisdiction", "part", REGION)
 COUNTS: Final = ("recorded_last", "recorded_four", "recorded_year_ago")
 _MILLION: Final = 1_000_000  # expected counts are added up as whole millionths, so that totals are exact
 _UNIT: Final = ("level", "name", "jurisdiction", "crime_type", "period")
-_YEAR: Final = {"W": 52, "M": 12, "D": 364}  # periods by the first letter of their frequency
+YEAR: Final = {"W": 52, "M": 12, "D": 364}  # periods by the first letter of their frequency
 _PER: Final = 1000  # residents, in rates
 
 
@@ -41,6 +41,7 @@ class JurisdictionResult:
     seconds: float = 0.0
     peak_mb: int = 0  # largest memory of the process, 0 if unknown
     attempts: int = 1
+    register: str = ""  # with its decisions; empty for register.jsonl in its folder below `output`
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +49,9 @@ class JurisdictionFacts:
     """What the finished run of one jurisdiction tells about it."""
 
     result: JurisdictionResult
-    city: str = ""
     forecaster: str = ""
-    decision: Mapping[str, Any] | None = None  # decision.json; None if the task makes none
+    verdict: str = ""  # admitted, approved by a reviewer, or withheld; empty if the task makes no decision
+    reasons: Sequence[str] = ()  # of the verdict
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)  # area, crime_type, period, expected and recorded counts
     recorded: pd.DataFrame = field(default_factory=pd.DataFrame)  # crime_type, period, recorded
     intake: Mapping[str, Any] = field(default_factory=dict)
@@ -179,7 +180,7 @@ class Region:
             people = self.population.get(one.name)
             if not people or not len(one.recorded):
                 continue
-            periods = one.recorded["period"].unique()[-_YEAR[str(one.recorded["freq"].iloc[0])[0]] :]
+            periods = one.recorded["period"].unique()[-YEAR[str(one.recorded["freq"].iloc[0])[0]] :]
             latest = one.recorded[one.recorded["period"].isin(periods)]
             for kind, count in latest.groupby("crime_type", sort=False)["recorded"].sum().items():
                 rows.append({"jurisdiction": one.name, "crime_type": kind, "recorded": int(count), "residents": people})
@@ -224,6 +225,8 @@ def _rates_of(known: pd.DataFrame, kind: str, confidence: float) -> pd.DataFrame
         columns |= {"usual_low": usual[0], "usual_high": usual[1]}
     table = pd.DataFrame({name: values * _PER for name, values in columns.items()})
     reading = [_reading(*one, funnel.spread is None) for one in zip(rate, *chance, *usual, strict=True)]
+    if len(rows) == 1:  # its own rate is the common rate
+        reading = ["no other jurisdiction to compare with"]
     return pd.concat([rows[["jurisdiction", "crime_type", "recorded", "residents"]], table], axis=1).assign(
         reading=reading
     )

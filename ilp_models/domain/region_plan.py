@@ -1,11 +1,16 @@
 """Which jurisdictions a region has, with which settings."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from ilp_models.domain.errors import InputError
 
 Words = Sequence[str]  # settings as typed in a command, such as grid.size=500
+# The run of the region sets these for each jurisdiction: another value could write into the folder or the register of
+# another jurisdiction, or forecast it in place of the one that is named.
+OWN: Final = ("region", "jurisdiction", "output", "name", "register", "last", "compute", "exit_code", "hydra")
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,8 @@ class RegionPlan:
     Raises
     ------
     InputError
-        If there is no jurisdiction, a name repeats or cannot be a folder, an unknown jurisdiction is named, settings
-        are not a list, or residents are not above 0.
+        If there is no jurisdiction, or a name repeats, is unknown or cannot be a folder. If settings are not a list, or
+        set what the region sets. If residents are not above 0.
     """
 
     jurisdictions: Sequence[str]
@@ -43,21 +48,32 @@ class RegionPlan:
 
     def __post_init__(self) -> None:
         """Check names, settings and residents."""
-        names = [str(name) for name in self.jurisdictions] if _is_list(self.jurisdictions) else []
-        wrong = [name for name in names if not name.replace("-", "").replace("_", "").isalnum()]
+        names = list(self.jurisdictions) if _is_list(self.jurisdictions) else []
+        wrong = [name for name in names if not _is_name(name)]
         if not names or wrong or len(set(names)) < len(names):
             msg = (
                 f"region.jurisdictions={self.jurisdictions} must list jurisdictions by the names of their files, each "
-                "once, such as [north, south]. Correct the file of the region."
+                "once, such as [north, south]. Names have letters, digits, - and _. Write a number, or the word no, in "
+                "quotes."
             )
             raise InputError(msg)
+        self._check_kinds()
         members = [name for inside in self.parts.values() for name in inside]
         check_members(names, exceptions=self.exceptions, parts=members, population=self.population)
         check_residents(self.population)
-        for setting, words in {"settings": self.settings, **self.exceptions}.items():
-            where = setting if words is self.settings else f"exceptions.{setting}"
-            if not _is_list(words) or not all(isinstance(word, str) and "=" in word for word in words):
-                msg = f"region.{where}={words} must be a list of settings as typed in a command: [grid.size=500]."
+        _check_words("settings", self.settings)
+        for name, words in self.exceptions.items():
+            _check_words(f"exceptions.{name}", words)
+
+    def _check_kinds(self) -> None:
+        """Raise InputError unless settings that give a value for each name do so."""
+        for setting in ("exceptions", "parts", "population"):
+            if not isinstance(getattr(self, setting), Mapping):
+                msg = f"region.{setting}={getattr(self, setting)} must give a value for each name, such as name: value."
+                raise InputError(msg)
+        for part, inside in self.parts.items():
+            if not _is_list(inside):
+                msg = f"region.parts.{part}={inside} must be a list of jurisdictions, such as [{inside}]."
                 raise InputError(msg)
 
 
@@ -76,6 +92,34 @@ def check_residents(population: Mapping[str, float]) -> None:
         if isinstance(people, bool) or not isinstance(people, int | float) or not 0 < people < float("inf"):
             msg = f"region.population.{name}={people} must be a number of residents above 0. Leave it out if unknown."
             raise InputError(msg)
+
+
+def key_of(word: str) -> str:
+    """Return the first part of the key of a setting, such as grid of ``++grid.size=500``."""
+    return re.split(r"[=.@/:]", word.strip().lstrip("+~").strip())[0].strip()
+
+
+def as_setting(key: str, path: str) -> str:
+    """Return a setting with a path, in quotes where Hydra would read its signs, such as commas, as syntax."""
+    if re.fullmatch(r"[\w./\\:-]+", path):
+        return f"{key}={path}"
+    escaped = path.rstrip("\\").replace("'", "\\'")  # a last backslash would escape the quote
+    return f"{key}='{escaped}'"
+
+
+def _check_words(where: str, words: Words) -> None:
+    """Raise InputError unless settings are words of a command, and none is one that the region sets."""
+    if not _is_list(words) or not all(isinstance(word, str) and "=" in word for word in words):
+        msg = f"region.{where}={words} must be a list of settings as typed in a command: [grid.size=500]."
+        raise InputError(msg)
+    for word in words:
+        if key_of(word) in OWN:
+            msg = f"region.{where} has {word}, but the region sets {key_of(word)} for each jurisdiction. Remove it."
+            raise InputError(msg)
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and name.replace("-", "").replace("_", "").isalnum()
 
 
 def _is_list(given: object) -> bool:

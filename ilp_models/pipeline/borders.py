@@ -34,7 +34,7 @@ def models_across_borders(
     found, left_out = neighbours.read(study.events, study.calendar)
     reach = f"{neighbours.reach_m / 1000:g} km"
     notes = [f"Cells at the border know the records of {name} within {reach}." for name in found]
-    notes += [f"The records of the neighbour {name} are not used: {why}." for name, why in left_out.items()]
+    notes += [f"The records of the neighbour {name} are not used: {why.rstrip('.')}." for name, why in left_out.items()]
     study = replace(study, events=with_notes(study.events, notes))
     rewrite_intake(study.events.intake, folder)
     if not found:

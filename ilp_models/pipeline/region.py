@@ -1,7 +1,8 @@
 """Read the runs of several jurisdictions together: totals that add up, rates, borders and data quality."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,17 +11,23 @@ import pandas as pd
 import shapely
 from pyproj import Transformer
 
+from ilp_models.audit.register.register import Register
 from ilp_models.domain.errors import IlpError, StorageError
+from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.local_file import file_in_folder
-from ilp_models.domain.region import COUNTS, REGION, JurisdictionFacts, JurisdictionResult, Region, RunState
+from ilp_models.domain.region import COUNTS, REGION, YEAR, JurisdictionFacts, JurisdictionResult, Region, RunState
 from ilp_models.domain.region_plan import RegionPlan, check_members, check_residents
 from ilp_models.domain.text_output import csv_marks, write_table
 from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.borders import BORDERS
 from ilp_models.pipeline.outputs import INTAKE, RECORDED, write_json
+from ilp_models.pipeline.pool import finish
+from ilp_models.pipeline.registration import REGISTER
 from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.report.region_page import PAGE, write_region_page
 
+DECISION: Final = "decision.json"
+_MAY_LACK: Final = ("skill", "low", "high")  # numbers that may be missing or negative
 _OUTLINE_M: Final = 250.0  # outlines on the map of the region are simplified by this much
 
 
@@ -38,7 +45,8 @@ def read_region(
     Parameters
     ----------
     runs : mapping of str to str or Path
-        Folder of the run of each jurisdiction, by its name.
+        Folder of the run of each jurisdiction, by its name. A forecast counts as admitted only if ``register.jsonl`` in
+        the folder above that of the task confirms its decision.
     name : str, default "region"
         Name of the region.
     task : str, default "weekly"
@@ -81,12 +89,11 @@ def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
             raise StorageError(msg)
         return JurisdictionFacts(
             result,
-            intake=_read_json(folder, INTAKE),
-            decision=_read_json(folder, "decision.json") or None,
-            recorded=_read_csv(folder, RECORDED),
-            borders=_read_csv(folder, BORDERS),
-            skill=_read_csv(folder, "skill.csv"),
-            **_forecast_facts(folder),
+            intake=_read_intake(folder),
+            recorded=_read_csv(folder, RECORDED, ("crime_type", "period", "freq"), ("recorded",)),
+            borders=_read_csv(folder, BORDERS, ("neighbour", "side"), ("reach_m", "latest_52_weeks", "weeks_before")),
+            skill=_read_csv(folder, "skill.csv", ("forecaster", "crime_type"), ("lead",)),
+            **_forecast_facts(folder, result.register),
         )
     except (IlpError, KeyError, OSError, TypeError, ValueError) as error:
         failed = JurisdictionResult(result.name, RunState.FAILED, result.folder, f"The run cannot be read: {error}")
@@ -135,9 +142,17 @@ def is_readable(result: JurisdictionResult) -> bool:
 
 
 def finish_region(
-    name: str, task: str, plan: RegionPlan, results: Sequence[JurisdictionResult], folder: Path
+    name: str,
+    task: str,
+    plan: RegionPlan,
+    results: Sequence[JurisdictionResult],
+    folder: Path,
+    model: Mapping[str, Forecaster] | None = None,
 ) -> tuple[str, int]:
-    """Write the results of a region, and return the text for the terminal and the exit code."""
+    """Write the results of a region, and return the text for the terminal and the exit code.
+
+    With models, a pooled one is trained on the samples of the jurisdictions.
+    """
     found = read_region(
         results,
         name=name,
@@ -152,9 +167,11 @@ def finish_region(
     if found.missing:
         lines += [
             "",
-            f"Not in any total: {', '.join(found.missing)}. Mend them and run the same command again today: "
+            f"Not in any total: {', '.join(found.missing)}. Correct what is wrong and run the same command today: "
             "finished jurisdictions are reused.",
         ]
+    if model is not None:
+        lines += ["", *finish(results, model, folder)]
     lines += ["", f"Page: {folder / PAGE}"]
     return "\n".join(lines), 1 if found.missing else 0
 
@@ -163,14 +180,14 @@ def _in_words(one: JurisdictionFacts) -> str:
     result = one.result
     if result.state is RunState.FAILED:
         return f"FAILED: {result.error}"
-    decided = "" if one.decision is None else "admitted, " if one.decision.get("admitted") is True else "withheld, "
+    decided = f"{one.verdict}, " if one.verdict else ""
     how = "reused" if result.state is RunState.REUSED else f"{result.seconds:.0f} s, {result.peak_mb:,} MB"
     return f"{decided}{how}, {result.folder}"
 
 
-def _forecast_facts(folder: Path) -> dict[str, Any]:
-    """Return cells, forecaster and outline of a forecast; empty without one."""
-    if not (folder / "forecast.parquet").is_file():
+def _forecast_facts(folder: Path, register: str) -> dict[str, Any]:
+    """Return cells, forecaster, outline and decision of a forecast; empty without one."""
+    if not any(os.path.lexists(folder / name) for name in ("forecast.parquet", DECISION)):
         return {}
     run = RunFolder.from_path(folder)
     forecast, places = run.forecast, run.places
@@ -184,7 +201,26 @@ def _forecast_facts(folder: Path) -> dict[str, Any]:
         "forecaster": forecast.forecaster,
         "cells": table[["area", "crime_type", "period", "expected", *COUNTS]],
         "outline": _outline(places.geometry),
+        **_verdict(run, register),
     }
+
+
+def _verdict(run: RunFolder, register: str) -> dict[str, Any]:
+    """Return whether the forecast may be used now, as other tasks decide it, and why.
+
+    An edited decision raises: such a run is in no total, and is run again.
+    """
+    if not os.path.lexists(run.folder / DECISION):
+        return {}
+    decision = run.decision()
+    run.check_forecast(decision)
+    book = Path(register) if register else run.folder.resolve().parents[1] / Path(REGISTER).name
+    try:
+        run.permitted_decision(Register.from_path(book))
+    except IlpError as error:
+        reasons = (str(error), *decision.reasons) if decision.admitted else decision.reasons
+        return {"verdict": "withheld", "reasons": reasons}
+    return {"verdict": "admitted" if decision.admitted else "approved", "reasons": decision.reasons}
 
 
 def _recent(run: RunFolder) -> list[Any]:
@@ -201,16 +237,47 @@ def _outline(cells: Any) -> Any:
     return shapely.transform(union, to_degrees.transform, interleaved=False)
 
 
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
-    if not (folder / name).exists():
+def _read_intake(folder: Path) -> dict[str, Any]:
+    """Return what the page shows of the intake report; empty without one."""
+    if not os.path.lexists(folder / INTAKE):
         return {}
-    content = json.loads(file_in_folder(folder, name).read_text(encoding="utf-8"))
-    return content if isinstance(content, dict) else {}
+    path = file_in_folder(folder, INTAKE)
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        findings = [{**one, "count": int(one["count"])} for one in plain["findings"]]
+        rows = {name: int(plain[name]) for name in ("rows_read", "rows_kept")}
+        rest = {"start": plain["start"], "end": plain["end"], "notes": list(plain["notes"])}
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
+        msg = f"{path} is not the intake report that the run wrote ({error!r}). Run the task again."
+        raise StorageError(msg) from error
+    return {**rows, **rest, "findings": findings}
 
 
-def _read_csv(folder: Path, name: str) -> pd.DataFrame:
-    if not (folder / name).exists():
+def _read_csv(folder: Path, name: str, labels: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+    """Return a table of a run; empty without one. A table that the page cannot show raises."""
+    if not os.path.lexists(folder / name):
         return pd.DataFrame()
     path = file_in_folder(folder, name)
     decimal, separator = csv_marks(path)
-    return pd.read_csv(path, encoding="utf-8-sig", decimal=decimal, sep=separator)
+    table = pd.read_csv(path, encoding="utf-8-sig", decimal=decimal, sep=separator)
+    missing = [f"has no column {name}" for name in (*labels, *numbers) if name not in table]
+    wrong = [f"has other values than expected in column {name}" for name in _wrong_columns(table, numbers)]
+    if missing or wrong:
+        msg = f"{path} {[*missing, *wrong][0]}, so it was changed after the run. Run the task again."
+        raise StorageError(msg)
+    return table
+
+
+def _wrong_columns(table: pd.DataFrame, numbers: Sequence[str]) -> Iterator[str]:
+    """Yield the columns of a table whose values the page cannot show."""
+    for name in sorted({*numbers, *_MAY_LACK} & set(table)):
+        values = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float)
+        usable = np.isfinite(values)
+        usable = usable | table[name].isna().to_numpy() if name in _MAY_LACK else usable & (values >= 0)
+        if not usable.all():
+            yield name
+    if "freq" in table and not set(table["freq"].astype(str).str[:1]) <= set(YEAR):
+        yield "freq"
+    paired = {"side", "neighbour"} <= set(table)
+    if paired and any(set(sides) != {"here", "beyond"} for _, sides in table.groupby("neighbour")["side"]):
+        yield "side"

@@ -1,25 +1,32 @@
 """The page of a region: which jurisdictions are in it, totals, rates, borders and data quality by jurisdiction."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 import shapely
 
 from ilp_models.domain.disclaimers import RESEARCH_ONLY, SCOPE
-from ilp_models.domain.region import REGION, JurisdictionFacts, Region, RunState
-from ilp_models.domain.scores import ALL
+from ilp_models.domain.region import REGION, JurisdictionFacts, JurisdictionResult, Region, RunState
+from ilp_models.domain.scores import ALL, is_bound
 from ilp_models.report.formatting import MISSING, crime_type_label, number, percent, sentence
 from ilp_models.report.page import FigureFile, write_page
 from ilp_models.report.plots import COLOURS, GREY, INK, Figure, save_figure, short_label, style_axes
 
 PAGE: Final = "region.html"
 _LINKS: Final = ("report.html", "comparison.html", "assessment.html", "audit.html")
-_CHIPS: Final = {"admitted": "pass", "withheld": "fail", "failed": "insufficient", "done": "reported"}
-_COLOUR: Final = {"admitted": COLOURS[2], "withheld": COLOURS[1], "done": COLOURS[0]}
+_CHIPS: Final = {
+    "admitted": "pass",
+    "approved": "pass",
+    "withheld": "fail",
+    "failed": "insufficient",
+    "done": "reported",
+}
+_COLOUR: Final = {"admitted": COLOURS[2], "approved": COLOURS[2], "withheld": COLOURS[1], "done": COLOURS[0]}
 _UNMAPPED: Final = ("crime type not in data.crime_types", "label without a category")  # rules of the intake
 _ALL_SKILL: Final = 5  # forecasters shown
 
@@ -46,6 +53,7 @@ def write_region_page(region: Region, totals: pd.DataFrame, rates: pd.DataFrame,
         "research_only": RESEARCH_ONLY,
         "reasons": any(state_of(one) in ("failed", "withheld") for one in region.jurisdictions),
         "crime_type_label": crime_type_label,
+        "source": sentence(region.population_source.strip().rstrip(".")) if region.population_source else "",
     }
     write_page(folder / PAGE, "region.html.j2", **values)
     return folder / PAGE
@@ -62,12 +70,10 @@ def _headline(region: Region) -> str:
 
 
 def state_of(one: JurisdictionFacts) -> str:
-    """Return failed, admitted, withheld, or done for a task without a decision."""
+    """Return failed, admitted, approved, withheld, or done for a task without a decision."""
     if one.result.state is RunState.FAILED:
         return "failed"
-    if one.decision is None:
-        return "done"
-    return "admitted" if one.decision.get("admitted") is True else "withheld"
+    return one.verdict or "done"
 
 
 def _row(one: JurisdictionFacts, totals: pd.DataFrame, folder: Path) -> dict[str, Any]:
@@ -77,20 +83,24 @@ def _row(one: JurisdictionFacts, totals: pd.DataFrame, folder: Path) -> dict[str
     link = next((run / name for name in _LINKS if run is not None and (run / name).is_file()), None)
     return {
         "name": one.name,
-        "city": one.city,
         "state": state,
         "chip": _CHIPS[state],
-        "why": one.result.error if state == "failed" else _first_reason(one.decision),
+        "why": one.result.error if state == "failed" else _first_reason(one.reasons),
         "forecaster": one.forecaster or MISSING,
         "expected": number(float(own["expected"].sum())) if len(own) else MISSING,
         "last": _count(own["recorded_last"]) if len(own) else MISSING,
-        "run": "reused" if one.result.state is RunState.REUSED else f"{one.result.seconds:,.0f} s",
-        "link": os.path.relpath(link, folder) if link else "",
+        "run": _run_text(one.result),
+        "link": quote(Path(os.path.relpath(link, folder)).as_posix()) if link else "",
     }
 
 
-def _first_reason(decision: Mapping[str, Any] | None) -> str:
-    reasons = list((decision or {}).get("reasons") or [])
+def _run_text(result: JurisdictionResult) -> str:
+    if result.state is RunState.REUSED:
+        return "reused"
+    return f"{result.seconds:,.0f} s" if result.seconds else MISSING
+
+
+def _first_reason(reasons: Sequence[str]) -> str:
     if not reasons:
         return ""
     first = str(reasons[0]).partition(". ")[0].rstrip(".")
@@ -156,11 +166,12 @@ def _simulated(one: JurisdictionFacts) -> bool:
 
 def _skill_rows(one: JurisdictionFacts) -> list[dict[str, Any]]:
     rows = one.skill[(one.skill["crime_type"] == ALL) & (one.skill["lead"] == one.skill["lead"].min())]
+    rows = rows[[not is_bound(str(name)) for name in rows["forecaster"]]]
     return [
         {
             "forecaster": each["forecaster"],
             "skill": percent(each.get("skill", np.nan)),
-            "interval": f"{percent(each.get('low', np.nan))} to {percent(each.get('high', np.nan))}",
+            "interval": MISSING if pd.isna(each.get("low")) else f"{percent(each['low'])} to {percent(each['high'])}",
             "verdict": each.get("verdict") if isinstance(each.get("verdict"), str) else "",
         }
         for each in rows.head(_ALL_SKILL).to_dict("records")

@@ -28,6 +28,7 @@ from ilp_models.grid.rectangle import RectangleGrid
 from ilp_models.grid.square import SquareGrid
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.model.wrappers.across_borders import AcrossBorders
 from ilp_models.pipeline.changed_settings import all_changes, outside_changes
 from ilp_models.pipeline.registration import RegisterPath, register_snapshot
 from ilp_models.pipeline.study import open_study
@@ -393,6 +394,12 @@ def outside(city, **changed):
 
 def test_the_usual_settings_are_no_change(city):
     assert outside(city) == []
+
+
+def test_the_records_of_neighbours_hide_no_change_of_the_forecaster_to_beat(city):
+    assert outside(city, baseline=AcrossBorders(MovingAverage(), [city])) == []
+    (change,) = outside(city, baseline=AcrossBorders(MovingAverage(2), [city]))
+    assert change == "model.moving_average.window=2 (default 52)"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,21 @@ def test_without_names_nothing_changes(config):
     assert with_neighbours(config, Settings(find_configs(), "forecast")) == config
 
 
+def test_a_neighbour_with_the_name_of_a_packaged_file_is_refused(tmp_path):
+    (tmp_path / "jurisdiction").mkdir()
+    (tmp_path / "jurisdiction" / "simulated_east.yaml").write_text("# @package _global_\n# East\n")
+    config = {"neighbours": {"jurisdictions": ["simulated_east"]}}
+    with pytest.raises(UsageError, match="would not be read, because jurisdiction=simulated_east is a packaged option"):
+        with_neighbours(config, Settings(find_configs(), "forecast", (), tmp_path))
+
+
+@pytest.mark.parametrize(("names", "message"), [("north", r"such as \[north\]"), (["a", "b"], "names b, which is the")])
+def test_text_and_the_jurisdiction_itself_are_refused(names, message):
+    settings = Settings(find_configs(), "forecast", ("jurisdiction=b",))
+    with pytest.raises(UsageError, match=message):
+        with_neighbours({"neighbours": {"jurisdictions": names}}, settings)
+
+
 def test_an_unknown_neighbour_is_refused():
     config = {"neighbours": {"jurisdictions": ["atlantis"]}}
     with pytest.raises(UsageError, match=r"no jurisdiction/atlantis\.yaml.*simulated_east"):

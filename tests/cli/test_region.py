@@ -106,9 +106,89 @@ def test_a_jurisdiction_with_wrong_settings_does_not_stop_the_others(options):
     compute = Recorded()
     results = region_run(options, region, "model=[ewma]", "forecaster=ewma").run(compute)
     assert [one.state for one in results] == [RunState.FAILED, RunState.FAILED, RunState.DONE]
-    assert "grid.sise" in results[0].error
-    assert "west" in results[1].error
+    assert "no setting grid.sise. Did you mean grid.size?" in results[0].error
+    assert "no jurisdiction/west.yaml" in results[1].error
     assert [job.name for job in compute.jobs] == ["south"]
+
+
+def test_records_that_cannot_be_opened_do_not_stop_the_others(options, tmp_path, monkeypatch):
+    path = tmp_path / "locked.csv"
+    path.touch()
+    north = options / "jurisdiction" / "north.yaml"
+    north.write_text(f"{north.read_text()}layers: {{bars: {{path: {path}}}}}\n")
+
+    read = Path.read_bytes
+
+    def locked(file):
+        if file == path:
+            raise PermissionError(13, "Permission denied", str(file))
+        return read(file)
+
+    monkeypatch.setattr(Path, "read_bytes", locked)
+    region = {"jurisdictions": ["north", "south"]}
+    results = region_run(options, region, *NORTH_WORDS, "forecaster=ewma").run(Recorded())
+    assert [one.state for one in results] == [RunState.FAILED, RunState.DONE]
+    assert str(path) in results[0].error
+
+
+def test_a_misspelt_group_of_settings_is_not_left_out(options):
+    region = {"jurisdictions": ["north", "south"], "settings": ["gird.size=500"]}
+    results = region_run(options, region, "model=[ewma]", "forecaster=ewma").run(Recorded())
+    assert all("no setting gird.size" in one.error for one in results)
+
+
+def test_two_jurisdictions_cannot_share_a_register(options):
+    for name in ("north", "south"):
+        path = options / "jurisdiction" / f"{name}.yaml"
+        path.write_text(path.read_text() + "register: shared.jsonl\n")
+    run = region_run(options, {"jurisdictions": ["north", "south"]}, *NORTH_WORDS, "forecaster=ewma", task="weekly")
+    north, south = run.run(Recorded())
+    assert (north.state, south.state) == (RunState.DONE, RunState.FAILED)
+    assert "is the register of north" in south.error
+
+
+def test_the_first_jurisdiction_cannot_take_the_register_of_the_next(options):
+    path = options / "jurisdiction" / "north.yaml"
+    path.write_text(f"{path.read_text()}register: {options.parent}/outputs/south/../south/register.jsonl\n")
+    run = region_run(options, {"jurisdictions": ["north", "south"]}, *NORTH_WORDS, "forecaster=ewma", task="weekly")
+    north, south = run.run(Recorded())
+    assert (north.state, south.state) == (RunState.FAILED, RunState.DONE)
+    assert "is the register of south" in north.error
+
+
+def test_a_folder_with_signs_of_hydra_is_quoted(options, tmp_path):
+    run = replace(region_run(options, {"jurisdictions": ["south"]}, *SMALL), output=tmp_path / "a, b=[1]")
+    compute = Recorded()
+    run.run(compute)
+    assert f"output='{run.output / 'south'}'" in compute.jobs[0].words
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("region=pair", "jurisdiction=north"), "jurisdiction=north cannot be set together with a region"),
+        (("region=pair", "register=r.jsonl"), "register=r.jsonl cannot be set together with a region"),
+        (("region=pair", "exit_code=decision"), "exit_code=decision cannot be set together with a region"),
+        (("region=[pair,plain]",), "region takes the name of one file"),
+        (("region=empty",), "no line `_target_: ilp_models.domain.region_plan.RegionPlan`"),
+        (("region=global",), "no line `_target_: ilp_models.domain.region_plan.RegionPlan`"),
+        (("region=plain",), "no line `_target_: ilp_models.domain.region_plan.RegionPlan`"),
+        (("region=wrong",), "no setting jurisdictons in the file of a region. Did you mean jurisdictions?"),
+    ],
+)
+def test_a_wrong_command_for_a_region_is_refused(options, tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["ilp"])
+    (options / "region").mkdir()
+    target = "_target_: ilp_models.domain.region_plan.RegionPlan\n"
+    for name, text in (("pair", f"{target}jurisdictions: [north]\n"), ("plain", "jurisdictions: [north]\n")):
+        (options / "region" / f"{name}.yaml").write_text(f"# A region\n{text}")
+    (options / "region" / "empty.yaml").write_text("# A region\n")
+    (options / "region" / "global.yaml").write_text("# @package _global_\n# A region\njurisdictions: [north]\n")
+    (options / "region" / "wrong.yaml").write_text(f"# A region\n{target}jurisdictons: [north]\n")
+    assert App(find_configs()).run(["weekly", *words, "--config-dir=mine"]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.glob("outputs/north"))
 
 
 @pytest.mark.parametrize(
@@ -122,6 +202,16 @@ def test_a_jurisdiction_with_wrong_settings_does_not_stop_the_others(options):
         ({"jurisdictions": ["north"], "settings": "grid.size=5"}, r"region\.settings=grid.size=5 must be a list"),
         ({"jurisdictions": ["north"], "exceptions": {"north": ["a"]}}, r"region\.exceptions\.north="),
         ({"jurisdictions": ["north"], "population": {"north": True}}, "must be a number of residents"),
+        ({"jurisdictions": ["north", False]}, "or the word no, in quotes"),
+        ({"jurisdictions": ["north"], "population": None}, r"region\.population=None must give a value"),
+        ({"jurisdictions": ["north"], "parts": {"A": "north"}}, r"region\.parts\.A=north must be a list"),
+        *(
+            ({"jurisdictions": ["north"], "exceptions": {"north": [word]}}, r"but the region sets \w+ for each")
+            for word in (
+                *("jurisdiction=south", "region=pair", "output=outputs/south", "register=outputs/south/register.jsonl"),
+                *("hydra.run.dir=x", "++hydra.mode=MULTIRUN", "hydra/launcher=x", " +output = x", "exit_code=decision"),
+            )
+        ),
     ],
 )
 def test_a_wrong_region_file_is_refused(region, words):

@@ -1,5 +1,9 @@
 import os
 import signal
+import subprocess
+import sys
+import threading
+import time
 
 import pytest
 from distributed import LocalCluster
@@ -75,3 +79,22 @@ def test_a_local_cluster_runs_the_task_of_a_lost_worker_again_once(tmp_path):
     assert local.map(die_once, [str(tmp_path / "killed"), str(tmp_path)], "dying") == ["survived", "survived"]
     with pytest.raises(NotRunError, match="lost twice with the same task"):
         local.map(die, [1], "dying")
+
+
+def wait(seconds):
+    time.sleep(seconds)
+
+
+@pytest.mark.slow
+def test_a_lost_scheduler_is_a_clear_error():
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+    work = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard"]
+    with subprocess.Popen([*command, "--no-dashboard"], stderr=subprocess.PIPE, text=True) as scheduler:
+        address = next(line.split()[-1] for line in scheduler.stderr if "Scheduler at:" in line)
+        with subprocess.Popen([*work, address], stderr=subprocess.DEVNULL) as worker:
+            cluster = DaskCluster(address)
+            assert cluster.map(double, [4], "doubling") == [8]
+            threading.Timer(2.0, scheduler.kill).start()
+            with pytest.raises(NotRunError, match="connection to the Dask scheduler was lost"):
+                cluster.map(wait, [60.0], "waiting")
+            worker.kill()

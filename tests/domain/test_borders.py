@@ -45,7 +45,7 @@ def test_a_report_never_precedes_its_incident_on_another_clock():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"end": pd.Timestamp("2021-01-25")}, "2021-01-04 to 2021-01-25, and 2021-01-04 to 2021-01-31 is needed"),
+        ({"end": pd.Timestamp("2021-01-25")}, "to 2021-01-24 in whole periods, and 2021-01-04 to 2021-01-31 is needed"),
         ({"start": pd.Timestamp("2021-01-12")}, "is needed"),
         ({"settles_after": pd.Timedelta(days=8)}, "is needed"),
     ],

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from ilp_models.pipeline.borders import BORDERS, border_counts
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.pipeline.outputs import INTAKE, RECORDED, recorded_counts, write_json
 from ilp_models.pipeline.region import finish_region, read_region, write_region
+from ilp_models.pipeline.run_folder import RunFolder
+from tests.pipeline.small_city import copy_run
 
 POPULATION = {"north": 20_000, "south": 30_000}
 
@@ -174,10 +177,93 @@ def test_the_page_names_what_is_missing_and_links_the_reports(runs, tmp_path):
     assert "Missing: west" in page
     assert "&lt;b&gt;No&lt;/b&gt; records." in page
     assert 'report.html">north</a>' in page
-    assert "This is no league table" in page
+    assert "This is not a league table" in page
     record = json.loads((tmp_path / "region.json").read_text())
     assert record["missing"] == ["west"]
     assert {"totals.csv", "rates.csv"} <= {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.fixture
+def decided(admitted, shelf, tmp_path):
+    """Return a copy of an admitted run in a folder like that of a region, with a copy of its register."""
+    (tmp_path / "north" / "weekly").mkdir(parents=True)
+    shutil.copy(shelf / "register.jsonl", tmp_path / "north")
+    return copy_run(admitted, tmp_path / "north" / "weekly" / "run")
+
+
+def verdict_of(folder):
+    return read_region({"north": folder}).jurisdictions[0]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_only_a_valid_decision_of_the_register_is_shown_as_admitted(decided, monkeypatch):
+    assert verdict_of(decided).verdict == "admitted"
+    register = decided.parents[1] / "register.jsonl"
+    content = register.read_bytes()
+    register.unlink()
+    assert verdict_of(decided).verdict == "withheld"
+    assert "knows no decision" in verdict_of(decided).reasons[0]
+    register.write_bytes(content)
+    late = RunFolder.from_path(decided).decision().valid_until + timedelta(days=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("ilp_models.pipeline.run_folder.now", lambda: late)
+        expired = verdict_of(decided)
+    assert expired.verdict == "withheld"
+    assert "The decision is valid from" in expired.reasons[0]
+    reasons = decided / "reasons.parquet"
+    reasons.write_bytes(reasons.read_bytes() + b"x")
+    assert "reasons.parquet was changed" in verdict_of(decided).reasons[0]
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("change", [{"admitted": True, "note": 1}, {"valid_until": "2099-01-01T00:00:00+00:00"}])
+def test_a_run_with_an_edited_decision_is_in_no_total(decided, change):
+    path = decided / "decision.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    one = verdict_of(decided)
+    assert (one.result.state, one.verdict) == (RunState.FAILED, "")
+    assert "was edited" in one.result.error
+
+
+FORGED = {
+    INTAKE: ("[1]", '{"findings": ["x"]}', "[" * 50_000, None),
+    RECORDED: ("crime_type,period,recorded,freq\na,2020,5,X\n", "crime_type,period,recorded,freq\na,b,inf,W\n", "a\n"),
+    BORDERS: (
+        "neighbour,side\n<b>,here\n",
+        "neighbour,side,reach_m,latest_52_weeks,weeks_before\nx,here,5,1,2\n",
+        "neighbour,side,reach_m,latest_52_weeks,weeks_before\nx,here,5,many,2\nx,beyond,5,1,2\n",
+    ),
+    "skill.csv": ("forecaster,crime_type,lead,skill\nx,all,1,abc\n",),
+}
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in FORGED.items() for text in texts])
+def test_a_changed_file_of_one_run_does_not_stop_the_page(runs, tmp_path, name, text):
+    home, *_ = runs
+    broken = Path(shutil.copytree(home / "north", tmp_path / "broken"))
+    if text is None:
+        (broken / name).unlink()
+        (broken / name).symlink_to(Path(__file__))
+    else:
+        (broken / name).write_text(text)
+    region = read_region({"broken": broken, "south": home / "south"}, population={"broken": 5.0, "south": 7.0})
+    write_region(region, tmp_path / "out")
+    assert region.missing == ("broken",)
+    assert name in region.jurisdictions[0].result.error
+
+
+def test_links_and_names_of_folders_cannot_be_scripts(runs, tmp_path, monkeypatch):
+    home, *_ = runs
+    monkeypatch.chdir(tmp_path)
+    odd = Path(shutil.copytree(home / "south", "odd #1"))
+    (odd / "report.html").write_text("x")
+    write_region(read_region({"=<i>x</i>": odd}, parts={"<b>": ["=<i>x</i>"]}), tmp_path)
+    page = (tmp_path / "region.html").read_text()
+    assert 'href="odd%20%231/report.html"' in page
+    assert "<i>x" not in page
+    assert "<b>" not in page
+    assert "\n=<i>" not in (tmp_path / "totals.csv").read_text()
+    assert ",'=<i>x</i>," in (tmp_path / "totals.csv").read_text()
 
 
 def test_a_region_without_forecasts_still_has_a_page(tmp_path):

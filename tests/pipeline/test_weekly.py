@@ -46,7 +46,7 @@ def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
     names = {path.relative_to(withheld.folder).as_posix() for path in withheld.folder.rglob("*")}
     assert names == {
         *("forecast.parquet", "grid.gpkg", "grid.geojson", "grid.qml", "grid.csv", "grid.csv.json", "grid.xlsx"),
-        *("areas.csv", "areas.csv.json"),
+        *("areas.csv", "areas.csv.json", "recorded.csv"),
         *("scores.csv", "scores.parquet", "summary.csv", "skill.csv", "intake.json", "decision.json"),
         *("reasons.parquet", "explanation.parquet"),
         *(
