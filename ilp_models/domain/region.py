@@ -224,7 +224,7 @@ def _rates_of(known: pd.DataFrame, kind: str, confidence: float) -> pd.DataFrame
     else:
         columns |= {"usual_low": usual[0], "usual_high": usual[1]}
     table = pd.DataFrame({name: values * _PER for name, values in columns.items()})
-    reading = [_reading(*one, funnel.spread is None) for one in zip(rate, *chance, *usual, strict=True)]
+    reading = [_reading(*one, few=funnel.spread is None) for one in zip(rate, *chance, *usual, strict=True)]
     if len(rows) == 1:  # its own rate is the common rate
         reading = ["no other jurisdiction to compare with"]
     return pd.concat([rows[["jurisdiction", "crime_type", "recorded", "residents"]], table], axis=1).assign(
@@ -232,7 +232,7 @@ def _rates_of(known: pd.DataFrame, kind: str, confidence: float) -> pd.DataFrame
     )
 
 
-def _reading(rate: float, low: float, high: float, usual_low: float, usual_high: float, few: bool) -> str:  # noqa: FBT001
+def _reading(rate: float, low: float, high: float, usual_low: float, usual_high: float, *, few: bool) -> str:
     """Return what a rate says in words; with few jurisdictions their usual spread is unknown."""
     if low <= rate <= high:
         return "as expected by chance"
