@@ -22,8 +22,8 @@ SHARED_KEYS = (
     "from_run",
 )  # only other settings and the command line use them
 _GROUPS: Final = (
-    *("allocation", "audit", "backtest", "compute", "data", "domain", "explain", "export", "features", "grid"),
-    *("model", "report", "scoring", "stats", "strategy", "tracking", "tuning"),
+    *("allocation", "audit", "backtest", "compute", "data", "description", "domain", "explain", "export", "features"),
+    *("grid", "model", "report", "scoring", "stats", "strategy", "tracking", "tuning"),
 )
 _OWN: Final = tuple(f"ilp_models.{group}." for group in _GROUPS)
 _ESTIMATORS: Final = ("sklearn.", "lightgbm.", "interpret.glassbox.")  # classes that scikit-learn calls estimators

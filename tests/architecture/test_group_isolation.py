@@ -22,6 +22,7 @@ NEVER = {
     "audit",
     "backtest",
     "compute",
+    "description",
     "explain",
     "features",
     "grid",
