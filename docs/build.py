@@ -48,6 +48,7 @@ GROUPS = {  # the package that defines a public name -> its heading in the API r
     "data": "Data",
     "domain": "Data",
     "grid": "Grids",
+    "description": "Description of past crime",
     "model": "Forecasters",
     "scoring": "Scores",
     "stats": "Scores",

@@ -48,6 +48,8 @@ _PUBLIC = {
     "load_approved": "pipeline.run_folder",
     "load_harm_set": "pipeline.harm_sets",
     "describe_code": "pipeline.study",
+    # describe the past
+    "NearRepeats": "description.near_repeats",
     # settings
     "LongHorizons": "model.long_horizons.horizons",
     "JudgementScheme": "strategy.threats.judgements",

@@ -18,7 +18,7 @@ class DescriptionData:
 
     events: Events
     grid: Grid
-    area_level: str | None = None  # parent areas of the grid that stand in the tables; None: the whole study area only
+    area_level: str | None = None  # areas of the tables: a parent level of the grid; None: the first one, if any
 
 
 @dataclass(frozen=True, eq=False)

@@ -156,6 +156,13 @@ def test_the_other_cases_run_on_a_tiny_size(name, monkeypatch):
 
 
 @pytest.mark.slow
+def test_near_repeats_are_measured_in_time_and_memory():
+    rows = run.run_case("near_repeats", quick=True)
+    assert [row["unit"] for row in rows] == ["s", "MB"]
+    assert all(row["figure"] > 0 and "99 permutations" in row["note"] for row in rows)
+
+
+@pytest.mark.slow
 def test_point_processes_are_measured_each_in_a_process_of_its_own():
     rows = run.run_case("point_process", quick=True)
     assert [row["unit"] for row in rows] == ["s", "MB", "s", "MB", ""]
