@@ -26,6 +26,7 @@ from ilp_models.data.personal_data import looks_personal
 from ilp_models.data.quality import count_by_type, quality_findings
 from ilp_models.data.reader import RawRecords
 from ilp_models.data.repeats import find_repeats
+from ilp_models.data.row_blocks import RowSelection
 from ilp_models.data.row_filter import Mask, RowFilter
 from ilp_models.data.schema import ColumnMapping
 from ilp_models.data.time_formats import describe_unreadable, refuse_contradicting_formats
@@ -68,6 +69,21 @@ class ParsedRecords:
     excluded: tuple[str, ...] = ()  # number, place and reason of each exclusion
 
 
+def select_rows(rules: IntakeRules) -> RowSelection | None:
+    """Return which rows to keep while reading, or None for all.
+
+    What is checked where: the labels of crime types and areas are screened for personal data over all rows, and so are
+    dates that several formats read. The reader therefore counts the values of these columns in rows that it drops too.
+    All other checks look at rows that match ``data.filters``.
+    """
+    if not rules.filters:
+        return None
+    columns = rules.columns
+    labels = filter(None, (columns.crime_type, columns.crime_type_detail, columns.area))
+    dates = columns.with_dates if len(rules.timestamps.formats) > 1 else ()
+    return RowSelection(rules.filters, tuple(dict.fromkeys((*labels, *dates))))
+
+
 def read_events(records: RawRecords, rules: IntakeRules, source: str, attribution: str, rejects: Path | None) -> Events:
     """Return the events of the records with their intake report; raise `IntakeError` if too many are rejected."""
     parsed = parse_records(records, rules)
@@ -101,7 +117,7 @@ def select_crime_types(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, 
     """Apply ``data.filters``, then map the publisher's labels to crime types, or to those of a shared scheme."""
     table, column = rows.records.table, rules.columns.crime_type
     wanted = matching_rows(table, rules.filters)
-    rows = rows.remove("does not match data.filters", "left out", ~wanted, list(rules.filters))
+    rows = rows.remove_unmatched(~wanted, list(rules.filters))
     values = table[column].astype("str").where(wanted)
     if rules.publisher_types is not None:
         second = rules.columns.crime_type_detail
@@ -125,7 +141,8 @@ def parse_times(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, pd.Seri
     parser, table = rules.timestamps, rows.records.table
     shown = [column for role, column in rules.columns.declared().items() if role.startswith("occurred_")]
     for column in rules.columns.with_dates:
-        refuse_contradicting_formats(column, table[column], parser.formats)
+        dates = rows.records.all_values(column)
+        refuse_contradicting_formats(column, dates.values, parser.formats, dates.rows)
     occurred = parser.occurred(table, rules.columns)
     unreadable = _mask(occurred.isna()) & rows.remaining
     note = describe_unreadable(table.loc[unreadable, shown[0]], parser.formats) if unreadable.any() else ""
@@ -166,7 +183,7 @@ def read_areas(rows: RowFilter, rules: IntakeRules, located: Coordinates) -> tup
     if rules.area_list is None:
         refuse_labels_of_persons(column, areas[kept], located.x[kept], located.y[kept])
     else:
-        rules.area_list.refuse_others(column, areas)
+        rules.area_list.refuse_others(column, rows.records.all_values(column))
     return rows.flag("area missing", _mask(areas.isna())), areas
 
 

@@ -15,12 +15,14 @@ from ilp_models.data.label_structure import check_areas, too_many_types
 from ilp_models.data.masking import mask_value
 from ilp_models.data.personal_data import (
     ALWAYS_PERSONAL,
+    Counts,
     is_personal_value,
     numbers_of_persons,
     personal_contents,
     personal_labels,
 )
 from ilp_models.data.reader import RawRecords, read_records
+from ilp_models.data.row_blocks import CountedValues
 from ilp_models.data.schema import ColumnMapping
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.local_file import local_file
@@ -58,13 +60,15 @@ class AreaList:
         """Return the sentence of the intake report on the list."""
         return f"Area labels were declared as official by data.area_list={self.name} ({len(self.labels):,} labels)."
 
-    def refuse_others(self, column: str, areas: pd.Series) -> None:
-        """Raise if the records hold labels that are not in the list."""
-        known = areas.dropna()
-        others = known[~known.str.casefold().isin(self.labels)]
+    def refuse_others(self, column: str, areas: CountedValues) -> None:
+        """Raise if the records hold labels that are not in the list, also those that data.filters leave out."""
+        labels = clean_labels(areas.values)
+        unknown = (labels.notna() & ~labels.str.casefold().isin(self.labels)).to_numpy(dtype=bool)
+        others = labels[unknown]
         if len(others):
+            count = int(areas.rows[unknown].sum())
             msg = (
-                f"Column {column!r} (data.columns.area): {others.nunique():,} labels of {len(others):,} records, such "
+                f"Column {column!r} (data.columns.area): {others.nunique():,} labels of {count:,} records, such "
                 f"as {mask_value(others.iloc[0])} (masked), are not in data.area_list={self.name}. Add them to the "
                 "list if they are official areas, or set data.columns.area to another column."
             )
@@ -75,10 +79,14 @@ def refuse_personal_labels(records: RawRecords, columns: ColumnMapping, area_lis
     """Raise if the patterns of crime types or areas are those of personal data, such as names or phone numbers."""
     for role in ("crime_type", "crime_type_detail", "area"):
         column = getattr(columns, role)
-        found = personal_contents(records.table[column]) if column is not None else None
+        if column is None:
+            continue
+        # Rows that data.filters leave out count too: whose labels are personal data is no file to read.
+        labels = records.all_values(column)
+        found = personal_contents(labels.values, labels.rows)
         if role == "area" and area_list is not None and found not in ALWAYS_PERSONAL:
             continue
-        found = found or (_personal_types(records.table[column]) if column is not None and role != "area" else None)
+        found = found or (_personal_types(labels.values, labels.rows) if role != "area" else None)
         if found:
             way_out = _WAY_OUT if role == "area" else f"Set data.columns.{role} to another column."
             msg = (
@@ -153,8 +161,8 @@ def refuse_identifiers(column: str, types: int, events: int) -> None:
         raise InputError(msg)
 
 
-def _personal_types(values: pd.Series) -> str | None:
-    return personal_labels(values) or numbers_of_persons(values)
+def _personal_types(values: pd.Series, rows: Counts | None = None) -> str | None:
+    return personal_labels(values, rows) or numbers_of_persons(values)
 
 
 def _first_column(file: SourceFile) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.data.personal_words import (
@@ -19,6 +21,8 @@ from ilp_models.data.personal_words import (
     SUBJECTS,
     UNKNOWN,
 )
+
+Counts = npt.NDArray[np.int64]
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
@@ -138,22 +142,25 @@ def names_persons(text: str) -> bool:
     )
 
 
-def personal_contents(values: pd.Series) -> str | None:
-    """Return the kind of personal data that the patterns of labels show, such as phone numbers, or None."""
-    present, distinct = _labels(values)
+def personal_contents(values: pd.Series, rows: Counts | None = None) -> str | None:
+    """Return the kind of personal data that the patterns of labels show, such as phone numbers, or None.
+
+    ``rows`` is the number of records with each value, by default one.
+    """
+    present, distinct = _labels(values, rows)
     for kind, pattern, share in _CONTENTS:
         if _share(distinct, pattern) >= share:
             return kind
     return "personal names" if _are_names(distinct, min(present, _MAX_VALUES)) else None
 
 
-def personal_labels(values: pd.Series, *, areas: bool = False) -> str | None:
+def personal_labels(values: pd.Series, rows: Counts | None = None, *, areas: bool = False) -> str | None:
     """Return the kind of personal data that labels probably are, such as given names or number plates, or None.
 
     These patterns also fit some names and codes of official areas. If the labels are known to divide the map
-    (``areas``), only names of persons count, and only if most labels are such names.
+    (``areas``), only names of persons count, and only if most labels are such names. ``rows`` is as above.
     """
-    present, distinct = _labels(values)
+    present, distinct = _labels(values, rows)
     if areas:
         return "personal names" if _have_given_names(distinct, _SHARE_OF_NAMED_AREAS) else None
     tests: Sequence[tuple[str, Callable[[list[str]], bool]]] = (
@@ -192,12 +199,13 @@ def is_personal_value(text: str) -> bool:
     return found or any(_has_given_name(part) for part in parts)
 
 
-def _labels(values: pd.Series) -> tuple[int, list[str]]:
+def _labels(values: pd.Series, rows: Counts | None = None) -> tuple[int, list[str]]:
     """Return the number of values and the distinct ones as text, cut to a length at which patterns are fast."""
-    present = values.dropna()
+    known = values.notna().to_numpy()
+    present, count = values[known], int(known.sum() if rows is None else rows[known].sum())
     texts = dict.fromkeys(str(value).strip()[:_MAX_LENGTH] for value in present.unique())
     kept = (re.sub(r"^(\d+)\.0$", r"\1", text) for text in list(texts)[:_MAX_VALUES] if text)
-    return len(present), [unicodedata.normalize("NFKC", text) for text in kept]
+    return count, [unicodedata.normalize("NFKC", text) for text in kept]
 
 
 def _share(labels: list[str], pattern: re.Pattern[str]) -> float:

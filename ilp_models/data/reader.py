@@ -1,8 +1,8 @@
 """Read the declared columns of all files into one table; other columns are never read."""
 
 import codecs
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -22,19 +22,32 @@ from ilp_models.data.file_format import (
     unreadable,
 )
 from ilp_models.data.geographic_records import read_points
+from ilp_models.data.row_blocks import (
+    BlockFilter,
+    CountedValues,
+    RowSelection,
+    Select,
+    SelectedRows,
+    counted_values,
+    whole_table,
+)
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.parquet_file import open_parquet, read_columns
+from ilp_models.domain.parquet_file import column_blocks, open_parquet
 from ilp_models.domain.spreadsheet import read_spreadsheet
 
 _NULL_TEXTS: Final = ["", "NULL", "null", "NA", "N/A", "#N/A", "NaN", "nan", "(null)", "None"]
-_BLOCK_BYTES: Final = 1 << 23
+_BLOCK_BYTES: Final = 1 << 20  # Arrow reads several blocks ahead
+_MAX_RECORD_BYTES: Final = 1 << 23  # a longer record is an unclosed quotation mark
 _MAX_LINES_PER_ROW: Final = 20
 _UTF8: Final = ("utf-8", "utf-8-sig")
 
 
 @dataclass(frozen=True, eq=False)
 class RawRecords:
-    """The declared columns as published, and the file and number of each row."""
+    """The declared columns as published, and the file and number of each row.
+
+    With a row selection the table has the rows that match, and few others (see `BlockFilter`).
+    """
 
     table: (
         pd.DataFrame
@@ -45,6 +58,12 @@ class RawRecords:
     ragged: tuple[str, ...]  # file and number of rows with more or fewer fields than the header; not in the table
     columns_left: tuple[str, ...]  # columns of the files that were not read
     notes: tuple[str, ...]  # assumptions made while reading
+    dropped: int = 0  # rows that do not match the selection and are not in the table
+    counted: Mapping[str, CountedValues] = field(default_factory=dict)  # over all rows, also those dropped
+
+    def all_values(self, column: str) -> CountedValues:
+        """Return the values of a column in all rows of the files, also in rows that are not in the table."""
+        return self.counted.get(column) or CountedValues.from_column(self.table[column])
 
     def label(self, row: int) -> str:
         """Return file and number of a row, such as ``may.csv record 7``."""
@@ -54,11 +73,20 @@ class RawRecords:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    table: pa.Table
+    rows: SelectedRows
     header: tuple[str, ...]
     ragged: tuple[int, ...] = ()
     note: str = ""
-    number: npt.NDArray[np.int64] | None = None  # rows of a sheet; None: records are numbered
+    in_sheet: npt.NDArray[np.int64] | None = None  # number of each row that was read; None: records are numbered
+
+    @property
+    def number(self) -> npt.NDArray[np.int64]:
+        """The number of each row that was kept."""
+        if self.in_sheet is not None:
+            return self.in_sheet[self.rows.position]
+        skipped = np.asarray(self.ragged, dtype=np.int64)
+        before = np.searchsorted(skipped - np.arange(len(skipped)), self.rows.position + 1, side="right")
+        return self.rows.position + 1 + before
 
 
 def read_records(
@@ -67,54 +95,54 @@ def read_records(
     encoding: str = AUTO,
     separator: str = AUTO,
     sheet: str | None = None,
+    selection: RowSelection | None = None,
 ) -> RawRecords:
-    """Return the wanted columns of all files in one table."""
-    parts = [_part(file, wanted, encoding, separator, sheet) for file in files]
-    sizes = [part.table.num_rows for part in parts]
+    """Return the wanted columns of all files in one table, of all rows or of those that a selection keeps."""
+    select: Select = whole_table if selection is None else BlockFilter(selection)
+    parts = [_part(file, wanted, (encoding, separator, sheet), select) for file in files]
     ragged = tuple(
         f"{file.path.name} record {number}" for file, part in zip(files, parts, strict=True) for number in part.ragged
     )
-    if sum(sizes) + len(ragged) == 0:
+    with_rows = [part for part in parts if part.rows.size]
+    if not with_rows and not ragged:
         extent = " in any file" if len(files) > 1 else ""
         msg = f"{files[0].name}: a header and no record{extent}; export the records again."
         raise InputError(msg)
     unread = dict.fromkeys(column for part in parts for column in part.header if column not in wanted)
-    tables = [part.table.to_pandas() for part in parts if part.table.num_rows]
-    numbers = [
-        _numbers(size, part.ragged) if part.number is None else part.number
-        for size, part in zip(sizes, parts, strict=True)
-    ]
+    sizes = [len(part.rows.position) for part in parts]
+    tables = [part.rows.table.to_pandas() for part in with_rows or parts[:1]]
+    counted = with_rows[0].rows.counted if with_rows else {}
     return RawRecords(
-        table=pd.concat(tables or [parts[0].table.to_pandas()], ignore_index=True),
+        table=pd.concat(tables, ignore_index=True),
         files=files,
         file=np.repeat(np.arange(len(files)), sizes),
-        number=np.concatenate(numbers),
+        number=np.concatenate([part.number for part in parts]),
         ragged=ragged,
         columns_left=tuple(unread),
         notes=tuple(part.note for part in parts if part.note),
+        dropped=sum(part.rows.size for part in parts) - sum(sizes),
+        counted={name: counted_values([part.rows.counted[name] for part in with_rows]) for name in counted},
     )
 
 
-def _numbers(size: int, ragged: Iterable[int]) -> npt.NDArray[np.int64]:
-    skipped = np.asarray(tuple(ragged), dtype=np.int64)
-    return np.setdiff1d(np.arange(1, size + len(skipped) + 1), skipped)
-
-
-def _part(file: SourceFile, wanted: tuple[str, ...], encoding: str, separator: str, sheet: str | None) -> _Part:
+def _part(file: SourceFile, wanted: tuple[str, ...], reading: tuple[str, str, str | None], select: Select) -> _Part:
+    encoding, separator, sheet = reading
     if file.is_parquet:
-        return _parquet(file, wanted)
+        return _parquet(file, wanted, select)
+    if not file.is_spreadsheet and not file.is_geographic:
+        return _text(file, wanted, (encoding, separator), select)
+    number, note = None, ""
     if file.is_spreadsheet:
         found = read_spreadsheet(file.path, wanted, sheet)
-        part = _Part(found.table, found.header, note=found.note, number=found.number)
-    elif file.is_geographic:
-        points = read_points(file.path, wanted, sheet)
-        part = _Part(points.table, points.header)
+        table, header, number, note = found.table, found.header, found.number, found.note
     else:
-        return _text(file, wanted, encoding, separator)
-    problem = missing_columns(file, wanted, tuple(filter(None, part.header)))
+        points = read_points(file.path, wanted, sheet)
+        table, header = points.table, points.header
+    problem = missing_columns(file, wanted, tuple(filter(None, header)))
     if problem:
         raise InputError(problem)
-    return replace(part, table=_without_null_texts(part.table), header=tuple(filter(None, part.header)))
+    table = _without_null_texts(table)
+    return _Part(select(table.to_batches(), table.schema), tuple(filter(None, header)), note=note, in_sheet=number)
 
 
 def _without_null_texts(table: pa.Table) -> pa.Table:
@@ -125,34 +153,28 @@ def _without_null_texts(table: pa.Table) -> pa.Table:
     return table
 
 
-def _parquet(file: SourceFile, wanted: tuple[str, ...]) -> _Part:
+def _parquet(file: SourceFile, wanted: tuple[str, ...], select: Select) -> _Part:
     try:
         with open_parquet(file.path, wanted) as parquet:
             header = tuple(parquet.schema_arrow.names)
             problem = missing_columns(file, wanted, header)
-            table = None if problem else read_columns(parquet, wanted)
+            rows = None if problem else select(*column_blocks(parquet, wanted))
     except (pa.ArrowException, OSError, UnicodeError) as error:
         msg = f"{file.name}: not a Parquet file, or damaged; export it again, or rename it to .csv if it is text."
         raise InputError(msg) from error
-    if problem:
+    if rows is None:
         raise InputError(problem)
-    return _Part(table, header)
+    return _Part(rows, header)
 
 
-def _text(file: SourceFile, wanted: tuple[str, ...], encoding: str, separator: str) -> _Part:
+def _text(file: SourceFile, wanted: tuple[str, ...], reading: tuple[str, str], select: Select) -> _Part:
+    encoding, separator = reading
     file_format = detect_format(file, encoding, separator, wanted)
+    schema = pa.schema([(column, pa.string()) for column in wanted])
     if file_format.skip == 0:
-        return _Part(pa.table({column: pa.array([], pa.string()) for column in wanted}), file_format.header)
-    ragged: list[int] = []
-    line_counts: list[int] = []
-
-    def skip(row: Any) -> str:
-        ragged.append(row.number - file_format.skip)
-        line_counts.append(row.text.count("\n") + 1)
-        return "skip"
-
+        return _Part(select((), schema), file_format.header)
     try:
-        table = _parse(file, file_format, wanted, skip)
+        rows, ragged, line_counts = _select_text(file, file_format, schema, select)
     except UnicodeError as error:
         raise InputError(not_in_encoding(file, file_format.encoding, error)) from error
     except pa.ArrowInvalid as error:
@@ -160,7 +182,7 @@ def _text(file: SourceFile, wanted: tuple[str, ...], encoding: str, separator: s
     except OSError as error:
         raise InputError(unreadable(file, error)) from error
     if max(line_counts, default=0) > _MAX_LINES_PER_ROW:
-        number = ragged[int(np.argmax(line_counts))]
+        number = ragged[line_counts.index(max(line_counts))]
         msg = f"{file.name}: record {number} spans {max(line_counts)} lines; close its quotation mark."
         raise InputError(msg)
     note = (
@@ -168,20 +190,46 @@ def _text(file: SourceFile, wanted: tuple[str, ...], encoding: str, separator: s
         if file_format.encoding == "cp1252" != encoding
         else ""
     )
-    return _Part(table, file_format.header, tuple(ragged), note)
+    return _Part(rows, file_format.header, tuple(ragged), note)
 
 
-def _parse(file: SourceFile, file_format: FileFormat, wanted: tuple[str, ...], skip: Any) -> pa.Table:
+def _select_text(
+    file: SourceFile, file_format: FileFormat, schema: pa.Schema, select: Select
+) -> tuple[SelectedRows, list[int], list[int]]:
+    """Return the selected rows, and number and lines of rows with more or fewer fields than the header."""
+    for block_bytes in (_BLOCK_BYTES, _MAX_RECORD_BYTES):
+        ragged: list[int] = []
+        line_counts: list[int] = []
+
+        def skip(row: Any, ragged: list[int] = ragged, line_counts: list[int] = line_counts) -> str:
+            ragged.append(row.number - file_format.skip)
+            line_counts.append(row.text.count("\n") + 1)
+            return "skip"
+
+        try:
+            rows = select(_blocks(file, file_format, (block_bytes, skip), schema.names), schema)
+        except pa.ArrowInvalid as error:
+            if "straddl" not in str(error) or block_bytes == _MAX_RECORD_BYTES:
+                raise
+        else:
+            break
+    return rows, ragged, line_counts
+
+
+def _blocks(
+    file: SourceFile, file_format: FileFormat, parsing: tuple[int, Any], wanted: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
     """Read text with Arrow on one thread, because only then do skipped rows have a number."""
+    block_bytes, skip = parsing
     codec = codecs.lookup(file_format.encoding).name
-    with pa.input_stream(
-        str(file.path), compression="gzip" if file.path.name.lower().endswith(".gz") else None
-    ) as stream:
-        return pa_csv.read_csv(
+    packed = "gzip" if file.path.name.lower().endswith(".gz") else None
+    with (
+        pa.input_stream(str(file.path), compression=packed) as stream,
+        pa_csv.open_csv(
             stream,
             read_options=pa_csv.ReadOptions(
                 use_threads=False,
-                block_size=_BLOCK_BYTES,
+                block_size=block_bytes,
                 column_names=list(file_format.header),
                 skip_rows=file_format.skip,
                 encoding="utf8" if codec in _UTF8 else codec,
@@ -195,7 +243,9 @@ def _parse(file: SourceFile, file_format: FileFormat, wanted: tuple[str, ...], s
                 null_values=_NULL_TEXTS,
                 strings_can_be_null=True,
             ),
-        )
+        ) as blocks,
+    ):
+        yield from blocks
 
 
 def _malformed(file: SourceFile, file_format: FileFormat, error: Exception) -> str:

@@ -5,20 +5,19 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Final, Self
+from typing import IO, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ilp_models.data.masking import mask_value
 from ilp_models.data.reader import RawRecords
+from ilp_models.data.row_blocks import MAX_EXAMPLES
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.intake import IntakeFinding
 from ilp_models.domain.text_output import write_table
 
 Mask = npt.NDArray[np.bool_]
-
-_MAX_EXAMPLES: Final = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,13 +35,13 @@ class RowFilter:
         rows = cls(records, np.full(len(records.table), -1, dtype=np.int64))
         if not records.ragged:
             return rows
-        examples = records.ragged[:_MAX_EXAMPLES]
+        examples = records.ragged[:MAX_EXAMPLES]
         return rows._add("number of fields differs from the header", "set aside", len(records.ragged), examples)
 
     @property
     def rows_read(self) -> int:
-        """The number of records in the files, also those that could not be split into fields."""
-        return len(self.removed_by) + len(self.records.ragged)
+        """The number of records in the files, also those dropped and those that could not be split into fields."""
+        return len(self.removed_by) + self.records.dropped + len(self.records.ragged)
 
     @property
     def remaining(self) -> Mask:
@@ -52,12 +51,14 @@ class RowFilter:
     def remove(self, rule: str, action: str, mask: Mask, shown: Sequence[str] = (), note: str = "") -> Self:
         """Return the filter with the matching rows removed under a rule; examples show the masked ``shown`` columns."""
         rows = np.flatnonzero(mask & self.remaining)
-        if not len(rows):
+        return self._remove(rule, action, rows, shown, note) if len(rows) else self
+
+    def remove_unmatched(self, mask: Mask, columns: Sequence[str]) -> Self:
+        """Return the filter without rows that do not match ``data.filters``, also counting those dropped on reading."""
+        rows, dropped = np.flatnonzero(mask & self.remaining), self.records.dropped
+        if len(rows) + dropped == 0:
             return self
-        removed_by = self.removed_by.copy()
-        removed_by[rows] = len(self.rules)
-        after = replace(self, removed_by=removed_by, rules=(*self.rules, (rule, action)))
-        return after._add(rule, action, len(rows), self._examples(rows, shown), note)
+        return self._remove("does not match data.filters", "left out", rows, columns, dropped=dropped)
 
     def flag(self, rule: str, mask: Mask, shown: Sequence[str] = (), note: str = "") -> Self:
         """Return the filter with a finding on the matching rows, which remain."""
@@ -67,7 +68,7 @@ class RowFilter:
     def flag_spelling(self, rule: str, mask: Mask, column: str) -> Self:
         """Return the filter with a finding on known labels in another spelling; examples show these spellings."""
         rows = np.flatnonzero(mask & self.remaining)
-        found = zip(rows[:_MAX_EXAMPLES], self.records.table[column].iloc[rows[:_MAX_EXAMPLES]], strict=True)
+        found = zip(rows[:MAX_EXAMPLES], self.records.table[column].iloc[rows[:MAX_EXAMPLES]], strict=True)
         examples = tuple(f"{self.records.label(row)}, {column}={label}" for row, label in found)
         return self._add(rule, "flagged", len(rows), examples) if len(rows) else self
 
@@ -89,11 +90,25 @@ class RowFilter:
             msg = f"data.rejects={path} cannot be written ({error.strerror}); set a file that you may write."
             raise StorageError(msg) from error
 
+    def _remove(
+        self,
+        rule: str,
+        action: str,
+        rows: npt.NDArray[np.int64],
+        shown: Sequence[str],
+        note: str = "",
+        dropped: int = 0,
+    ) -> Self:
+        removed_by = self.removed_by.copy()
+        removed_by[rows] = len(self.rules)
+        after = replace(self, removed_by=removed_by, rules=(*self.rules, (rule, action)))
+        return after._add(rule, action, len(rows) + dropped, self._examples(rows, shown), note)
+
     def _examples(self, rows: npt.NDArray[np.int64], shown: Sequence[str]) -> tuple[str, ...]:
         table = self.records.table
         return tuple(
             ", ".join([self.records.label(row), *(f"{name}={mask_value(table[name].iloc[row])}" for name in shown)])
-            for row in rows[:_MAX_EXAMPLES]
+            for row in rows[:MAX_EXAMPLES]
         )
 
     def _add(self, rule: str, action: str, count: int, examples: tuple[str, ...], note: str = "") -> Self:

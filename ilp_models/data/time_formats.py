@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Final, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
@@ -72,25 +74,33 @@ def _guess(value: str) -> Iterator[str]:
             yield f"{found.replace('%H', '%I')} %p" if half else found
 
 
-def refuse_contradicting_formats(column: str, values: pd.Series, formats: Sequence[str]) -> None:
-    """Raise InputError where two formats read many values as different dates, or split them by the day of the month."""
+def refuse_contradicting_formats(
+    column: str, values: pd.Series, formats: Sequence[str], rows: npt.NDArray[np.int64] | None = None
+) -> None:
+    """Raise InputError where two formats read many values as different dates, or split them by the day of the month.
+
+    ``rows`` is the number of records with each value, by default one.
+    """
     if len(formats) < 2 or pd.api.types.is_datetime64_any_dtype(values.dtype):
         return
-    text = values.dropna().astype("str").str.strip()
+    known = values.notna().to_numpy(dtype=bool)
+    text = values[known].astype("str").str.strip()
+    counts = np.ones(len(text)) if rows is None else rows[known].astype(float)
     read = {one: _read(text, one) for one in formats}
     for first, second in combinations(formats, 2):
         one, other = read[first], read[second]
         both = one.notna() & other.notna() & (one != other)
         only_first, only_second = one.notna() & other.isna(), one.isna() & other.notna()
-        if both.mean() >= _AMBIGUOUS and (only_second.mean() >= _ONLY_SECOND or not only_first.any()):
+        shared, second_alone = (_share(mask, counts) for mask in (both, only_second))
+        if shared >= _AMBIGUOUS and (second_alone >= _ONLY_SECOND or not only_first.any()):
             shown = ", ".join(map(repr, text[both].drop_duplicates().head(_EXAMPLES)))
             msg = (
-                f"Column {column!r}: {first!r} and {second!r} both read {both.mean():.0%} of the values, such as "
+                f"Column {column!r}: {first!r} and {second!r} both read {shared:.0%} of the values, such as "
                 f"{shown}, as different dates. Keep the right one in data.time_formats. If files differ, convert one."
             )
             raise InputError(msg)
         days = one[only_first].dt.day, other[only_second].dt.day
-        if min(map(len, days)) >= _MANY and any(
+        if min(counts[mask].sum() for mask in (only_first, only_second)) >= _MANY and any(
             low.max() <= _LAST_MONTH < high.min() for low, high in (days, days[::-1])
         ):
             msg = (
@@ -98,6 +108,10 @@ def refuse_contradicting_formats(column: str, values: pd.Series, formats: Sequen
                 "days. A spreadsheet has exchanged day and month. Export the records again, without a spreadsheet."
             )
             raise InputError(msg)
+
+
+def _share(mask: pd.Series, counts: npt.NDArray[np.float64]) -> float:
+    return float(counts[mask].sum() / counts.sum()) if len(counts) else 0.0
 
 
 def read_epoch(text: pd.Series, time_format: str) -> pd.Series:

@@ -1,6 +1,6 @@
 """Open Parquet files whose content fits in a declared memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +42,18 @@ def read_columns(parquet: pq.ParquetFile, columns: Sequence[str] | None = None) 
     table = parquet.read(columns=None if columns is None else list(columns)).replace_schema_metadata(None)
     table.validate(full=True)
     return table
+
+
+def column_blocks(parquet: pq.ParquetFile, columns: Sequence[str]) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
+    """Return the columns of an open file in blocks that are checked as in `read_columns`, and their schema."""
+    schema = pa.schema([parquet.schema_arrow.field(column) for column in columns])
+
+    def blocks() -> Iterator[pa.RecordBatch]:
+        for block in parquet.iter_batches(_BATCH_ROWS, columns=list(columns)):
+            block.validate(full=True)
+            yield block.replace_schema_metadata(None)
+
+    return blocks(), schema
 
 
 def _check_size(path: Path, size: int) -> None:
