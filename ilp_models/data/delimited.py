@@ -13,9 +13,10 @@ from ilp_models.data.crime_types import UNMAPPED
 from ilp_models.data.exclusions import Exclusion
 from ilp_models.data.file_format import AUTO, find_files
 from ilp_models.data.gaps import KnownGap
-from ilp_models.data.intake import IntakeRules, read_events, select_rows
+from ilp_models.data.intake import IntakeRules, read_events
 from ilp_models.data.label_screening import AreaList, refuse_personal_types
 from ilp_models.data.reader import read_records
+from ilp_models.data.row_blocks import RowSelection
 from ilp_models.data.schema import ColumnMapping, refuse_person_column, refuse_person_values
 from ilp_models.data.time_formats import EPOCHS
 from ilp_models.data.timestamps import ISO, TimestampParser
@@ -190,7 +191,8 @@ class DelimitedFiles:
         wanted = tuple(dict.fromkeys((*declared, *others)))
         files = find_files(self.path, self.pattern)
         # data.rejects lists the rows that do not match data.filters, so they all stay in memory
-        selection = None if self.rejects is not None else select_rows(rules)
+        kept_whole = self.rejects is not None
+        selection = None if kept_whole else RowSelection.from_settings(rules.filters, columns, self.time_formats)
         records = read_records(files, wanted, self.encoding, self.separator, self.sheet, selection)
         if self.crime_type is not None:
             records = replace(records, table=records.table.assign(**{_ONE_TYPE: self.crime_type}))

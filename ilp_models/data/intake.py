@@ -26,7 +26,6 @@ from ilp_models.data.personal_data import looks_personal
 from ilp_models.data.quality import count_by_type, quality_findings
 from ilp_models.data.reader import RawRecords
 from ilp_models.data.repeats import find_repeats
-from ilp_models.data.row_blocks import RowSelection
 from ilp_models.data.row_filter import Mask, RowFilter
 from ilp_models.data.schema import ColumnMapping
 from ilp_models.data.time_formats import describe_unreadable, refuse_contradicting_formats
@@ -67,21 +66,6 @@ class ParsedRecords:
     areas: pd.Series | None
     without_coordinates: npt.NDArray[np.int64]  # rows rejected only for missing or zero coordinates
     excluded: tuple[str, ...] = ()  # number, place and reason of each exclusion
-
-
-def select_rows(rules: IntakeRules) -> RowSelection | None:
-    """Return which rows to keep while reading, or None for all.
-
-    What is checked where: the labels of crime types and areas are screened for personal data over all rows, and so are
-    dates that several formats read. The reader therefore counts the values of these columns in rows that it drops too.
-    All other checks look at rows that match ``data.filters``.
-    """
-    if not rules.filters:
-        return None
-    columns = rules.columns
-    labels = filter(None, (columns.crime_type, columns.crime_type_detail, columns.area))
-    dates = columns.with_dates if len(rules.timestamps.formats) > 1 else ()
-    return RowSelection(rules.filters, tuple(dict.fromkeys((*labels, *dates))))
 
 
 def read_events(records: RawRecords, rules: IntakeRules, source: str, attribution: str, rejects: Path | None) -> Events:

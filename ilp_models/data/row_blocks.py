@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ilp_models.data.crime_types import matching_rows
+from ilp_models.data.schema import ColumnMapping
 
 MAX_EXAMPLES: Final = 5  # rows that a finding shows
 
@@ -26,6 +27,22 @@ class RowSelection:
 
     filters: Mapping[str, Sequence[object]]  # column to wanted values
     counted: tuple[str, ...]  # also over rows that are not kept
+
+    @classmethod
+    def from_settings(
+        cls, filters: Mapping[str, Sequence[object]], columns: ColumnMapping, time_formats: Sequence[str]
+    ) -> Self | None:
+        """Return the selection of ``data.filters``, or None to keep all rows.
+
+        What is checked where: the labels of crime types and areas are screened for personal data over all rows, and so
+        are dates that several formats read. The reader therefore counts the values of these columns in rows that it
+        drops too. All other checks look at rows that match the filters.
+        """
+        if not filters:
+            return None
+        labels = filter(None, (columns.crime_type, columns.crime_type_detail, columns.area))
+        dates = columns.with_dates if len(time_formats) > 1 else ()
+        return cls(filters, tuple(dict.fromkeys((*labels, *dates))))
 
 
 @dataclass(frozen=True, eq=False)
