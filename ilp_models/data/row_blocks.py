@@ -77,9 +77,9 @@ def whole_table(blocks: Iterable[pa.RecordBatch], schema: pa.Schema) -> Selected
 class BlockFilter:
     """Keeps the rows of several files that match the filters, and few others that the findings need.
 
-    The others are the first five that do not match, which are shown as examples, and for each column one row without
-    a value, because a column of whole numbers has another type in pandas if a value is missing. The caller filters
-    them again, so that what is found does not depend on the blocks.
+    The first five rows that do not match are kept too, because they are shown as examples. A column of whole numbers
+    has another type in pandas if a value is missing, so one such row of each column is kept. The caller filters them
+    again, so that the result does not depend on the blocks.
     """
 
     def __init__(self, selection: RowSelection) -> None:
