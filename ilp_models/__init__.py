@@ -33,7 +33,7 @@ _PUBLIC = {
     "forecast_totals": "pipeline.totals",
     "explain_forecast": "pipeline.forecasting",
     "audit_plan": "pipeline.auditing",
-    "decide": "pipeline.auditing",
+    "decide": "pipeline.audit_result",
     "allocate_effort": "pipeline.plan",
     "read_group_matrix": "pipeline.group_matrix",
     "assess_groups": "pipeline.group_assessment",

@@ -65,8 +65,8 @@ from ilp_models.model.wrappers.conformal import ConformalIntervals as ConformalI
 from ilp_models.model.wrappers.intervals import NegativeBinomialIntervals as NegativeBinomialIntervals
 from ilp_models.model.wrappers.recalibrated import Recalibrated as Recalibrated
 from ilp_models.model.wrappers.reconciled import Reconciled as Reconciled
+from ilp_models.pipeline.audit_result import decide as decide
 from ilp_models.pipeline.auditing import audit_plan as audit_plan
-from ilp_models.pipeline.auditing import decide as decide
 from ilp_models.pipeline.backtesting import run_backtest as run_backtest
 from ilp_models.pipeline.brief import compile_brief as compile_brief
 from ilp_models.pipeline.brief_files import write_brief as write_brief

@@ -18,7 +18,8 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import Export
-from ilp_models.pipeline.auditing import AuditResult, audit_forecast, decide, explanation_or_none
+from ilp_models.pipeline.audit_result import AuditResult, decide
+from ilp_models.pipeline.auditing import audit_forecast, explanation_or_none
 from ilp_models.pipeline.backtesting import Backtest, run_backtest
 from ilp_models.pipeline.before_backtest import check_before_backtest
 from ilp_models.pipeline.borders import models_across_borders

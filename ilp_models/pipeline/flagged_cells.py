@@ -7,8 +7,8 @@ import numpy as np
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.errors import InputError
 from ilp_models.export.table import FlaggedCells
+from ilp_models.pipeline.audit_result import AuditResult
 from ilp_models.pipeline.audited_rule import CellPlanner
-from ilp_models.pipeline.auditing import AuditResult
 
 
 def flagged_cells(audit: AuditResult) -> FlaggedCells | None:

@@ -11,7 +11,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.disclaimers import RESEARCH_ONLY
 from ilp_models.domain.recent_counts import recent_columns
 from ilp_models.domain.timing import SIMULATED
-from ilp_models.pipeline.auditing import AuditResult
+from ilp_models.pipeline.audit_result import AuditResult
 from ilp_models.report.formatting import period_label, period_noun
 from ilp_models.report.front_page import FrontPage, Place, Total
 from ilp_models.report.last_map import LastMap

@@ -15,8 +15,8 @@ from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError
+from ilp_models.pipeline.audit_result import AuditResult
 from ilp_models.pipeline.audited_rule import CellPlanner, audited_rule
-from ilp_models.pipeline.auditing import AuditResult
 from ilp_models.pipeline.flagged_cells import flagged_cells
 from ilp_models.pipeline.plan import grid_of
 from ilp_models.pipeline.run_folder import RunFolder

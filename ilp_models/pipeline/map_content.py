@@ -1,6 +1,6 @@
 """Gather what the interactive map of the weekly report shows: expected and recorded counts, and flagged cells."""
 
-from ilp_models.pipeline.auditing import AuditResult
+from ilp_models.pipeline.audit_result import AuditResult
 from ilp_models.pipeline.flagged_cells import flagged_cells
 from ilp_models.report.last_map import LastMap
 from ilp_models.report.weekly_map import MapEvidence

@@ -26,7 +26,7 @@ from ilp_models.export.marking import mark
 from ilp_models.export.writers import Export
 from ilp_models.model.bundle import write_bundle
 from ilp_models.pipeline.audit_archive import write_audit_input
-from ilp_models.pipeline.auditing import AuditResult
+from ilp_models.pipeline.audit_result import AuditResult
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.day_patterns import write_day_patterns
