@@ -28,6 +28,7 @@ from ilp_models.cli.hydra_settings import check_flags
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
 from ilp_models.cli.jurisdiction import fitted_options
 from ilp_models.cli.neighbours import with_neighbours
+from ilp_models.cli.region_hint import region_hint
 from ilp_models.cli.run_settings import FROM_RUN, with_run_settings
 from ilp_models.cli.settings import Settings, find_keys, quote_sentences
 from ilp_models.cli.status import check_exit_code, finished, record_failure, running
@@ -316,7 +317,7 @@ def _hydra_arguments(words: list[str]) -> Iterator[None]:
 
 def _suggest(settings: Settings) -> str:
     try:
-        return settings.suggest()
+        return region_hint(settings) or settings.suggest()
     except Exception:
         # a failing hint must not hide the error
         return ""

@@ -25,7 +25,7 @@ from ilp_models.cli.instantiate import build_parts, resolve
 from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
 from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_jurisdiction
 from ilp_models.cli.neighbours import with_neighbours
-from ilp_models.cli.settings import Settings, find_keys
+from ilp_models.cli.settings import ONLY_OF, Settings, find_keys
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import IlpError, NotRunError, StorageError
@@ -107,13 +107,20 @@ class RegionRun:
                 config = with_neighbours(resolve(plain), one)
         except HydraException as error:
             with suppress(Exception):  # a failing hint must not hide the error
-                error.add_note(one.suggest())
+                error.add_note(self._moved(error, one.suggest()))
             raise
         folder = self.output / name / task / self.folder.name
         register = str(Path(config["register"]).resolve()) if config.get("register") else ""
         return JurisdictionRun(
             name, (task, *one.overrides, output, *self.flags), str(folder), fingerprint(config), register
         )
+
+    def _moved(self, error: Exception, hint: str) -> str:
+        """Return a hint, with where a shared setting belongs that only the options of some jurisdictions have."""
+        words = [word for word in self.plan.settings if _group(word) in str(error)]
+        if not words or not hint.startswith(ONLY_OF):
+            return hint
+        return f"{hint} Or move {words[0]} from settings of the region to exceptions of jurisdictions that have it."
 
 
 def run_region(

@@ -22,6 +22,7 @@ from ilp_models.cli.jurisdiction import JURISDICTION
 from ilp_models.cli.renamed_settings import OPTIONS, first_renamed
 from ilp_models.cli.run_settings import FROM_RUN
 
+ONLY_OF: Final = "Only these options have this setting"
 _FLAGS = """\
 Flags
   -m, --multirun     run once for each value: ilp {task} -m 'name=first,second'
@@ -124,7 +125,7 @@ class Settings:
                 # an option of a group that the task does not have could not be chosen
                 others = [option for option in self._listing(key) if option.partition("=")[0] in own]
                 if others:
-                    return f"Only these options have this setting: {', '.join(others)}. Choose one, or leave it out."
+                    return f"{ONLY_OF}: {', '.join(others)}. Choose one, or leave it out."
                 near = difflib.get_close_matches(key, keys, n=1)
                 return f"Did you mean {near[0]}?" if near else listed
         return ""

@@ -137,6 +137,29 @@ def test_a_misspelt_group_of_settings_is_not_left_out(options):
     assert all("no setting gird.size" in one.error for one in results)
 
 
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("[north, south]", "add to {}/region/pair.yaml: settings: [data.weeks=26]"),
+        ("[toronto, north]", "add to {}/region/pair.yaml: exceptions: {{north: [data.weeks=26]}}"),
+    ],
+)
+def test_a_setting_of_some_data_options_belongs_in_the_file_of_the_region(options, capsys, monkeypatch, names, words):
+    monkeypatch.setattr("sys.argv", ["ilp"])
+    (options / "region").mkdir()
+    target = "# A region\n_target_: ilp_models.domain.region_plan.RegionPlan\n"
+    (options / "region" / "pair.yaml").write_text(f"{target}jurisdictions: {names}\n")
+    assert App(find_configs()).run(["weekly", "region=pair", "data.weeks=26", f"--config-dir={options}"]) == 2
+    assert words.format(options) in capsys.readouterr().err
+
+
+def test_a_shared_setting_of_some_data_options_belongs_in_the_exceptions(options):
+    region = {"jurisdictions": ["toronto", "north"], "settings": ["data.weeks=58"]}
+    toronto, north = region_run(options, region, "model=[ewma]", "forecaster=ewma").run(Recorded())
+    assert (toronto.state, north.state) == (RunState.FAILED, RunState.DONE)
+    assert "Or move data.weeks=58 from settings of the region to exceptions" in toronto.error
+
+
 def test_two_jurisdictions_cannot_share_a_register(options):
     for name in ("north", "south"):
         path = options / "jurisdiction" / f"{name}.yaml"
