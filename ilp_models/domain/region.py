@@ -106,6 +106,16 @@ class Region:
         """The names of the jurisdictions whose run failed."""
         return tuple(one.name for one in self.jurisdictions if one.result.state is RunState.FAILED)
 
+    @property
+    def shared_types(self) -> tuple[str, ...]:
+        """The crime types that all jurisdictions with residents have, in the order of the first one."""
+        found = [
+            list(dict.fromkeys(one.recorded["crime_type"]))
+            for one in self.finished
+            if self.population.get(one.name) and len(one.recorded)
+        ]
+        return tuple(kind for kind in found[0] if all(kind in types for types in found)) if found else ()
+
     @cached_property
     def _totals(self) -> pd.DataFrame:
         tables = [self._areas(one) for one in self.finished if len(one.cells)]
@@ -129,7 +139,8 @@ class Region:
         DataFrame
             One row for each ``level`` (area, jurisdiction, part, region), ``name``, ``crime_type`` and ``period``, with
             ``expected`` and the recorded counts before the period. ``missing`` names jurisdictions that are not in the
-            sum, because their run failed or forecasts another period. Crime types with the same name are added up.
+            sum, because their run failed, forecasts another period or has no such crime type. Crime types with the
+            same name are added up.
         """
         table = self._totals.copy()
         table["expected"] = table["expected"].astype(float) / _MILLION
@@ -149,13 +160,15 @@ class Region:
         Returns
         -------
         DataFrame
-            One row for each jurisdiction with residents and crime type, and for all types together. ``low`` and
-            ``high`` are the exact interval of ``rate``. ``shrunk`` rates are gamma-Poisson means (Marshall 1991). The
-            limits are those of chance alone and of chance with the usual spread. ``reading`` says what the rate shows.
+            One row for each jurisdiction with residents and crime type, and for all :attr:`shared_types` together, as
+            ``all``. ``low`` and ``high`` are the exact interval of ``rate``. ``shrunk`` rates are gamma-Poisson means
+            (Marshall 1991). The limits are those of chance alone and of chance with the usual spread. ``reading`` says
+            what the rate shows.
         """
         known = self._yearly_counts()
-        kinds = [*dict.fromkeys(known["crime_type"]), ALL] if len(known) else []
-        tables = [_rates_of(known, kind, confidence) for kind in kinds]
+        kinds = [*dict.fromkeys(known["crime_type"]), *([ALL] if self.shared_types else [])]
+        shared = known[known["crime_type"].isin(self.shared_types)]
+        tables = [_rates_of(shared if kind == ALL else known, kind, confidence) for kind in kinds]
         columns = ["jurisdiction", "crime_type", "recorded", "residents", "rate", "low", "high", "reading"]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
@@ -193,10 +206,10 @@ def _millionths(values: pd.Series) -> pd.Series:
 
 def _summed(rows: pd.DataFrame, level: str, name: str, inside: Sequence[str]) -> pd.DataFrame:
     """Return the sums of some rows by crime type, with the jurisdictions that are not in them."""
-    there = set(rows["jurisdiction"])
+    there = rows.groupby("crime_type", sort=False)["jurisdiction"].agg(set)
     own = inside[0] if level == "jurisdiction" else ""
     summed = rows.groupby(["crime_type", "period"], sort=False)[["expected", *COUNTS]].sum(min_count=1).reset_index()
-    absent = ", ".join(one for one in inside if one not in there)
+    absent = [", ".join(one for one in inside if one not in there[kind]) for kind in summed["crime_type"]]
     return summed.assign(level=level, name=name, jurisdiction=own, missing=absent)[
         [*_UNIT, "expected", *COUNTS, "missing"]
     ]

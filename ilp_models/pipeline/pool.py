@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,18 @@ from ilp_models.pipeline.study import Study
 CONTRIBUTION: Final = "contribution.json"
 _SAMPLES: Final = "samples"
 _STAMP: Final = "%Y-%m-%dT%H-%M-%S"
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What a jurisdiction gives to a pooled model, or why it gives nothing."""
+
+    name: str
+    samples: tuple[TrainingSample, ...] = ()
+    left_out: str = ""  # the reason; empty if it contributes
+    records: int = 0  # that its newest sample was counted from
+    types_left_out: tuple[str, ...] = ()
+    damaged: bool = False  # its files cannot be read
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -66,7 +79,9 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
                 written.append(cutoff.isoformat())
         except NotRunError as error:
             reasons.append(str(error))
-    facts = {"jurisdiction": name, "left_out": "; ".join(reasons), "types_left_out": left_out, "cutoffs": written}
+    known = 0 if reasons else len(_history(study, study.cutoff, kinds).events)
+    facts = {"jurisdiction": name, "left_out": "; ".join(reasons), "records": known}
+    facts |= {"types_left_out": left_out, "cutoffs": written}
     write_json(folder / CONTRIBUTION, facts)
     if reasons:
         return f"{name} contributes nothing: {facts['left_out']}."
@@ -98,19 +113,14 @@ def pooled_forecaster(model: Mapping[str, Forecaster]) -> PooledLightGBM:
     return found[0]
 
 
-def finish(results: Sequence[JurisdictionResult], model: Mapping[str, Forecaster], folder: Path) -> list[str]:
+def train(contributions: Sequence[Contribution], model: Mapping[str, Forecaster], folder: Path) -> list[str]:
     """Train a model for each cutoff on the samples of all jurisdictions, and return lines for the terminal.
 
     A sample of an earlier cutoff counts where a jurisdiction has none of this cutoff, and none of a later one.
     """
-    forecaster, reasons = pooled_forecaster(model), {}
-    samples: dict[str, list[TrainingSample]] = {}
-    for one in results:
-        found, reason = ([], one.error) if one.state is RunState.FAILED else _read_samples(one)
-        if reason or not found:
-            reasons[one.name] = reason or "it has no sample"
-        else:
-            samples[one.name] = found
+    forecaster = pooled_forecaster(model)
+    samples = {one.name: one.samples for one in contributions if not one.left_out}
+    reasons = {one.name: one.left_out for one in contributions if one.left_out}
     lines = [f"Contributes: {', '.join(samples) or 'no jurisdiction'}"]
     lines += [f"Left out: {name}: {why}" for name, why in reasons.items()]
     if not samples:
@@ -131,14 +141,20 @@ def _history(study: Study, cutoff: pd.Timestamp, kinds: Sequence[str]) -> Histor
     return History.from_events(cutoff, events, cells, study.calendar, study.layers, study.record_lag)
 
 
-def _read_samples(result: JurisdictionResult) -> tuple[list[TrainingSample], str]:
-    """Return the samples of a finished run, and the reason why it has none."""
+def read_contribution(result: JurisdictionResult) -> Contribution:
+    """Return the samples of a finished run, or the reason why it contributes nothing."""
+    if result.state is RunState.FAILED:
+        return Contribution(result.name, left_out=result.error or "its run failed")
     folder = Path(result.folder)
     try:
         facts = json.loads(file_in_folder(folder, CONTRIBUTION).read_text(encoding="utf-8"))
+        types = tuple(map(str, facts["types_left_out"]))
         if facts["left_out"]:
-            return [], str(facts["left_out"])
+            return Contribution(result.name, left_out=str(facts["left_out"]), types_left_out=types)
         names = [f"{pd.Timestamp(cutoff).strftime(_STAMP)}.parquet" for cutoff in facts["cutoffs"]]
-        return [TrainingSample.read(file_in_folder(folder / _SAMPLES, name)) for name in names], ""
-    except (InputError, KeyError, OSError, StorageError, TypeError, ValueError) as error:
-        return [], f"its samples cannot be read: {error}"
+        samples = [TrainingSample.read(file_in_folder(folder / _SAMPLES, name)) for name in names]
+        if not samples:
+            return Contribution(result.name, left_out="it has no sample", types_left_out=types)
+        return Contribution(result.name, tuple(samples), "", int(facts["records"]), types)
+    except (InputError, KeyError, OSError, RecursionError, StorageError, TypeError, ValueError) as error:
+        return Contribution(result.name, left_out=f"its samples cannot be read: {error}", damaged=True)

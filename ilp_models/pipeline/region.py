@@ -20,8 +20,9 @@ from ilp_models.domain.region_plan import RegionPlan, check_members, check_resid
 from ilp_models.domain.text_output import csv_marks, write_table
 from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.borders import BORDERS
+from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.outputs import INTAKE, RECORDED, write_json
-from ilp_models.pipeline.pool import finish
+from ilp_models.pipeline.pool import CONTRIBUTION, Contribution, read_contribution, train
 from ilp_models.pipeline.registration import REGISTER
 from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.report.region_page import PAGE, write_region_page
@@ -120,8 +121,14 @@ def write_region(region: Region, folder: str | Path) -> list[Path]:
     StorageError
         If a file cannot be written.
     """
-    folder, totals, rates = Path(folder), region.totals(), region.rates()
+    return _write_region(region, Path(folder))
+
+
+def _write_region(region: Region, folder: Path, pool: Sequence[Contribution] = ()) -> list[Path]:
+    """Write the files of a region, with what each jurisdiction contributes to a pooled model."""
+    totals, rates, made = region.totals(), region.rates(), now()
     record = {
+        "made": made.isoformat(),
         "region": region.name,
         "task": region.task,
         "missing": list(region.missing),
@@ -133,12 +140,21 @@ def write_region(region: Region, folder: str | Path) -> list[Path]:
         "region.json": lambda path: write_json(path, record),
     }
     files = write_all_or_none(folder, writers, "The summary of the region")
-    return [write_region_page(region, totals, rates, folder), *files]
+    return [write_region_page(region, totals, rates, folder, made, _pool_rows(pool)), *files]
 
 
 def is_readable(result: JurisdictionResult) -> bool:
-    """Return whether the files of a finished run can be read."""
-    return read_jurisdiction(result).result.state is not RunState.FAILED
+    """Return whether the files of a finished run are complete and unchanged, so that it need not run again."""
+    if read_jurisdiction(result).result.state is RunState.FAILED:
+        return False
+    folder = Path(result.folder)
+    if os.path.lexists(folder / DECISION):
+        run = RunFolder.from_path(folder)
+        try:
+            run.check_evidence(run.decision(), _register_of(folder, result.register))
+        except IlpError:
+            return False
+    return not os.path.lexists(folder / CONTRIBUTION) or not read_contribution(result).damaged
 
 
 def finish_region(
@@ -161,7 +177,8 @@ def finish_region(
         population=plan.population,
         population_source=plan.population_source,
     )
-    write_region(found, folder)
+    pool = [] if model is None else [read_contribution(one.result) for one in found.jurisdictions]
+    _write_region(found, folder, pool)
     lines = [f"Region {name}: {len(found.finished)} of {len(results)} jurisdictions finished", ""]
     lines += [f"  {one.name:<24}{_in_words(one)}" for one in found.jurisdictions]
     if found.missing:
@@ -171,9 +188,23 @@ def finish_region(
             "finished jurisdictions are reused.",
         ]
     if model is not None:
-        lines += ["", *finish(results, model, folder)]
+        lines += ["", *train(pool, model, folder)]
     lines += ["", f"Page: {folder / PAGE}"]
     return "\n".join(lines), 1 if found.missing else 0
+
+
+def _pool_rows(pool: Sequence[Contribution]) -> list[dict[str, Any]]:
+    """Return what each jurisdiction contributes to a pooled model, for the page."""
+    return [
+        {
+            "name": one.name,
+            "records": one.records,
+            "cutoffs": [sample.cutoff for sample in one.samples],
+            "types_left_out": one.types_left_out,
+            "left_out": one.left_out,
+        }
+        for one in pool
+    ]
 
 
 def _in_words(one: JurisdictionFacts) -> str:
@@ -214,13 +245,17 @@ def _verdict(run: RunFolder, register: str) -> dict[str, Any]:
         return {}
     decision = run.decision()
     run.check_forecast(decision)
-    book = Path(register) if register else run.folder.resolve().parents[1] / Path(REGISTER).name
     try:
-        run.permitted_decision(Register.from_path(book))
+        run.permitted_decision(_register_of(run.folder, register))
     except IlpError as error:
         reasons = (str(error), *decision.reasons) if decision.admitted else decision.reasons
         return {"verdict": "withheld", "reasons": reasons}
     return {"verdict": "admitted" if decision.admitted else "approved", "reasons": decision.reasons}
+
+
+def _register_of(folder: Path, register: str) -> Register:
+    """Return the register of a run; without a path that in the folder above the task."""
+    return Register.from_path(register or folder.resolve().parents[1] / Path(REGISTER).name)
 
 
 def _recent(run: RunFolder) -> list[Any]:
@@ -246,11 +281,16 @@ def _read_intake(folder: Path) -> dict[str, Any]:
         plain = json.loads(path.read_text(encoding="utf-8"))
         findings = [{**one, "count": int(one["count"])} for one in plain["findings"]]
         rows = {name: int(plain[name]) for name in ("rows_read", "rows_kept")}
-        rest = {"start": plain["start"], "end": plain["end"], "notes": list(plain["notes"])}
+        rest = {"start": str(plain["start"])[:10], "until": _last_day(plain["end"]), "notes": list(plain["notes"])}
     except (KeyError, RecursionError, TypeError, ValueError) as error:
         msg = f"{path} is not the intake report that the run wrote ({error!r}). Run the task again."
         raise StorageError(msg) from error
     return {**rows, **rest, "findings": findings}
+
+
+def _last_day(end: str | None) -> str:
+    """Return the last day of records that end before a moment; empty if there are none."""
+    return "" if end is None else f"{pd.Timestamp(end) - pd.Timedelta(1, 'ns'):%Y-%m-%d}"
 
 
 def _read_csv(folder: Path, name: str, labels: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 """The page of a region: which jurisdictions are in it, totals, rates, borders and data quality by jurisdiction."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -31,10 +32,22 @@ _UNMAPPED: Final = ("crime type not in data.crime_types", "label without a categ
 _ALL_SKILL: Final = 5  # forecasters shown
 
 
-def write_region_page(region: Region, totals: pd.DataFrame, rates: pd.DataFrame, folder: Path) -> Path:
-    """Write the page and its figures, and return the page."""
+def write_region_page(
+    region: Region,
+    totals: pd.DataFrame,
+    rates: pd.DataFrame,
+    folder: Path,
+    made: datetime,
+    pool: Sequence[Mapping[str, Any]] = (),
+) -> Path:
+    """Write the page and its figures, and return the page.
+
+    ``pool`` has what each jurisdiction contributes to a pooled model: name, records, cutoffs and why it is left out.
+    """
     values: dict[str, Any] = {
         "region": region,
+        "made": f"{made:%Y-%m-%d} at {made:%H:%M} {made:%Z}",
+        "pool": [_pool_row(one) for one in pool],
         "headline": _headline(region),
         "simulated": [one.name for one in region.finished if one.intake and _simulated(one)],
         "rows": [_row(one, totals, folder) for one in region.jurisdictions],
@@ -44,6 +57,8 @@ def write_region_page(region: Region, totals: pd.DataFrame, rates: pd.DataFrame,
         "borders": _borders(region),
         "rates": _rate_rows(rates),
         "common": _common(rates),
+        "unshared": len(rates) > 0 and not region.shared_types,
+        "shared": _shared_text(region, rates),
         "funnel": _funnel(rates, folder / "figures"),
         "few": "usual_low" not in rates or rates["usual_low"].isna().all(),
         "notes": [(one.name, one.intake.get("notes") or []) for one in region.finished],
@@ -89,8 +104,22 @@ def _row(one: JurisdictionFacts, totals: pd.DataFrame, folder: Path) -> dict[str
         "forecaster": one.forecaster or MISSING,
         "expected": number(float(own["expected"].sum())) if len(own) else MISSING,
         "last": _count(own["recorded_last"]) if len(own) else MISSING,
+        "until": one.intake.get("until") or MISSING,
         "run": _run_text(one.result),
         "link": quote(Path(os.path.relpath(link, folder)).as_posix()) if link else "",
+    }
+
+
+def _pool_row(one: Mapping[str, Any]) -> dict[str, Any]:
+    days = [f"{cutoff:%Y-%m-%d}" for cutoff in one["cutoffs"]]
+    return {
+        "name": one["name"],
+        "state": "left out" if one["left_out"] else "contributes",
+        "chip": "insufficient" if one["left_out"] else "pass",
+        "records": MISSING if one["left_out"] else f"{one['records']:,}",
+        "cutoffs": f"{len(days)}, {days[0]} to {days[-1]}" if days else MISSING,
+        "types": ", ".join(map(crime_type_label, one["types_left_out"])) or "none",
+        "why": sentence(str(one["left_out"]).rstrip(".")) if one["left_out"] else "",
     }
 
 
@@ -152,7 +181,7 @@ def _quality(one: JurisdictionFacts) -> dict[str, Any]:
     unmapped = sum(int(each.get("count") or 0) for each in findings if str(each.get("rule", "")).startswith(_UNMAPPED))
     return {
         "name": one.name,
-        "span": f"{str(one.intake.get('start'))[:10]} to {str(one.intake.get('end'))[:10]}",
+        "span": f"{one.intake['start']} to {one.intake['until']}" if one.intake["until"] else MISSING,
         "read": f"{read:,}",
         "used": percent(kept / read) if read else MISSING,
         "unmapped": f"{unmapped:,}",
@@ -192,6 +221,13 @@ def _rate_rows(rates: pd.DataFrame) -> list[dict[str, Any]]:
         }
         for one in rows.to_dict("records")
     ]
+
+
+def _shared_text(region: Region, rates: pd.DataFrame) -> str:
+    """Return which crime types are in the rates of all types."""
+    others = set(rates["crime_type"]) - {ALL, *region.shared_types} if len(rates) else set()
+    labels = ", ".join(map(crime_type_label, region.shared_types))
+    return f"the types that all of them have ({labels})" if others else "all types"
 
 
 def _common(rates: pd.DataFrame) -> str:

@@ -15,12 +15,14 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.region import JurisdictionResult, RunState
+from ilp_models.domain.region_plan import RegionPlan
 from ilp_models.grid.square import SquareGrid
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.regressions.pool import PooledModel
 from ilp_models.model.regressions.pooled import PooledLightGBM
 from ilp_models.pipeline.forecasting import make_forecast
-from ilp_models.pipeline.pool import finish, pooled_forecaster, run
+from ilp_models.pipeline.pool import pooled_forecaster, read_contribution, run, train
+from ilp_models.pipeline.region import finish_region, is_readable
 from tests.audit.audit_inputs import GOVERNANCE
 
 MODEL = PooledLightGBM(n_estimators=5, min_child_samples=100, young_periods=0, train_periods=40, holdout=8)
@@ -50,6 +52,11 @@ def contribute(folder, source, **governance):
     return JurisdictionResult(folder.name, RunState.DONE, str(folder)), text
 
 
+def finish(results, model, folder):
+    """Train on the samples of the results, as the task does, and return the lines for the terminal."""
+    return train([read_contribution(one) for one in results], model, folder)
+
+
 def facts_of(folder):
     return json.loads((folder / "contribution.json").read_text())
 
@@ -68,12 +75,14 @@ def region(tmp_path_factory):
     ]
     folder = home / "pooled"
     folder.mkdir()
-    return home, results, folder, finish(results, {"pooled_lightgbm": MODEL}, folder)
+    plan = RegionPlan([one.name for one in results])
+    text, _ = finish_region("county", "pool", plan, results, folder, {"pooled_lightgbm": MODEL})
+    return home, results, folder, text.splitlines()
 
 
 def test_each_jurisdiction_contributes_only_after_its_own_checks(region):
     home, _, _, lines = region
-    assert lines[0] == "Contributes: north, later"
+    assert "Contributes: north, later" in lines
     reasons = {name: facts_of(home / name)["left_out"] for name in ("tainted", "open", "drugs")}
     assert "2019-06-01 to 2019-07-01 are tainted (unlawful stops)" in reasons["tainted"]
     assert reasons["open"] == "governance: legal_basis is empty"
@@ -82,6 +91,20 @@ def test_each_jurisdiction_contributes_only_after_its_own_checks(region):
         assert f"Left out: {name}: {reason}" in lines
         assert not (home / name / "samples").exists()
     assert "Left out: failed: No records." in lines
+
+
+def test_the_page_shows_who_contributes_how_many_records_and_who_does_not(region):
+    _, results, folder, _ = region
+    page = (folder / "region.html").read_text()
+    rows = {
+        one: page.split('id="pool-title"')[1].split(f'<th scope="row">{one}</th>')[1].split("</tr>")[0]
+        for one in ("north", "open", "failed")
+    }
+    count = city(1).read().select_types(["burglary"])
+    assert f">{len(count):,}</td>" in rows["north"]
+    assert "Governance: legal_basis is empty." in rows["open"]
+    assert "No records." in rows["failed"]
+    assert is_readable(results[0])
 
 
 def test_types_that_depend_on_patrols_are_left_out(region):
@@ -121,6 +144,7 @@ def test_a_damaged_sample_leaves_a_jurisdiction_out(tmp_path):
     lines = finish([result], {"pooled_lightgbm": MODEL}, tmp_path)
     assert "its samples cannot be read" in lines[1]
     assert lines[-1] == "No model was trained."
+    assert not is_readable(result)  # so that the same command makes the sample again
 
 
 def test_records_that_are_too_short_contribute_nothing(tmp_path):

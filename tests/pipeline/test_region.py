@@ -3,7 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.pipeline.borders import BORDERS, border_counts
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.pipeline.outputs import INTAKE, RECORDED, recorded_counts, write_json
-from ilp_models.pipeline.region import finish_region, read_region, write_region
+from ilp_models.pipeline.region import finish_region, is_readable, read_region, write_region
 from ilp_models.pipeline.run_folder import RunFolder
 from tests.pipeline.small_city import copy_run
 
@@ -102,6 +102,30 @@ def test_other_periods_are_not_added_up(runs):
     }
 
 
+def test_other_crime_types_are_named_as_missing_and_in_no_rate_of_all_types(runs, tmp_path):
+    home, *_ = runs
+    kinds = {"a": SimulatedType(yearly=2500.0), "c": SimulatedType(yearly=900.0)}
+    other = SimulatedCity(seed=4, size_km=3, districts=3, weeks=60, crime_types=kinds).read()
+    write_run(tmp_path / "other", other)
+    people = {"north": 20_000, "other": 30_000}
+    region = read_region({"north": home / "north", "other": tmp_path / "other"}, name="county", population=people)
+    whole = region.totals().query("level == 'region'").set_index("crime_type")
+    assert whole["missing"].to_dict() == {"a": "", "b": "other", "c": "north"}
+    rates = region.rates().set_index(["crime_type", "jurisdiction"])
+    assert rates.loc["all", "recorded"].to_dict() == rates.loc["a", "recorded"].to_dict()
+    write_region(region, tmp_path / "page")
+    assert "the types that all of them have (a)" in (tmp_path / "page" / "region.html").read_text()
+    alone = replace(
+        region, jurisdictions=tuple(_only(one, kind) for one, kind in zip(region.finished, "bc", strict=True))
+    )
+    write_region(alone, tmp_path / "alone")
+    assert "share no crime type" in (tmp_path / "alone" / "region.html").read_text()
+
+
+def _only(facts, kind):
+    return replace(facts, recorded=facts.recorded[facts.recorded["crime_type"] == kind])
+
+
 def test_a_run_that_cannot_be_read_counts_as_failed(runs, tmp_path):
     home, *_ = runs
     broken = Path(shutil.copytree(home / "north", tmp_path / "broken"))
@@ -161,8 +185,10 @@ def test_wrong_settings_are_refused(runs, settings, words):
         region_of(runs[0], "north", "south", **settings)
 
 
-def test_the_page_names_what_is_missing_and_links_the_reports(runs, tmp_path):
+def test_the_page_names_what_is_missing_and_links_the_reports(runs, tmp_path, monkeypatch):
     home, *_ = runs
+    made = datetime(2026, 3, 4, 8, 5, tzinfo=UTC)
+    monkeypatch.setattr("ilp_models.pipeline.region.now", lambda: made)
     results = [
         JurisdictionResult("north", RunState.DONE, str(home / "north"), seconds=3.2, peak_mb=400),
         JurisdictionResult("south", RunState.REUSED, str(home / "south")),
@@ -178,6 +204,8 @@ def test_the_page_names_what_is_missing_and_links_the_reports(runs, tmp_path):
     assert "&lt;b&gt;No&lt;/b&gt; records." in page
     assert 'report.html">north</a>' in page
     assert "This is not a league table" in page
+    assert page.count('data-label="Records until">2020-03-01<') == 2  # the records end before 2 March
+    assert f"This page was made on {made:%Y-%m-%d} at 08:05 UTC" in page
     record = json.loads((tmp_path / "region.json").read_text())
     assert record["missing"] == ["west"]
     assert {"totals.csv", "rates.csv"} <= {path.name for path in tmp_path.iterdir()}
@@ -223,6 +251,27 @@ def test_a_run_with_an_edited_decision_is_in_no_total(decided, change):
     one = verdict_of(decided)
     assert (one.result.state, one.verdict) == (RunState.FAILED, "")
     assert "was edited" in one.result.error
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_file_written_half_is_never_admitted(decided, tmp_path):
+    assert is_readable(verdict_of(decided).result)
+    tables = [path for path in sorted(decided.rglob("*.parquet")) if path.name != "scores.parquet"]  # decides nothing
+    assert len(tables) > 10
+    for path in tables:
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+        region = read_region({"north": decided})
+        (one,) = region.jurisdictions
+        assert one.verdict in ("", "withheld"), path.name
+        assert not is_readable(one.result)  # so that the same command runs it again
+        if path.name == "forecast.parquet":
+            write_region(region, tmp_path / "page")
+            page = (tmp_path / "page" / "region.html").read_text()
+            assert "Missing: north" in page
+            assert path.name in page
+        path.write_bytes(content)
+    assert verdict_of(decided).verdict == "admitted"
 
 
 FORGED = {
