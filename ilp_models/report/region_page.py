@@ -10,6 +10,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 import shapely
+from matplotlib.axes import Axes
 
 from ilp_models.domain.disclaimers import RESEARCH_ONLY, SCOPE
 from ilp_models.domain.region import REGION, JurisdictionFacts, JurisdictionResult, Region, RunState
@@ -48,6 +49,8 @@ def write_region_page(
         "region": region,
         "made": f"{made:%Y-%m-%d} at {made:%H:%M} {made:%Z}",
         "pool": [_pool_row(one) for one in pool],
+        "pool_headline": _pool_headline(pool),
+        "forecasts": any(len(one.cells) for one in region.finished),
         "headline": _headline(region),
         "simulated": [one.name for one in region.finished if one.intake and _simulated(one)],
         "rows": [_row(one, totals, folder) for one in region.jurisdictions],
@@ -84,6 +87,12 @@ def _headline(region: Region) -> str:
     return f"All {total} jurisdictions are in these results."
 
 
+def _pool_headline(pool: Sequence[Mapping[str, Any]]) -> str:
+    out = [str(one["name"]) for one in pool if one["left_out"]]
+    left = f" Left out: {', '.join(out)}." if out else ""
+    return f"{len(pool) - len(out)} of {len(pool)} jurisdictions contribute to the pooled model.{left}"
+
+
 def state_of(one: JurisdictionFacts) -> str:
     """Return failed, admitted, approved, withheld, or done for a task without a decision."""
     if one.result.state is RunState.FAILED:
@@ -100,7 +109,7 @@ def _row(one: JurisdictionFacts, totals: pd.DataFrame, folder: Path) -> dict[str
         "name": one.name,
         "state": state,
         "chip": _CHIPS[state],
-        "why": one.result.error if state == "failed" else _first_reason(one.reasons),
+        "why": one.result.error if state == "failed" else _first_reason(one.reasons) or MISSING,
         "forecaster": one.forecaster or MISSING,
         "expected": number(float(own["expected"].sum())) if len(own) else MISSING,
         "last": _count(own["recorded_last"]) if len(own) else MISSING,
@@ -119,7 +128,7 @@ def _pool_row(one: Mapping[str, Any]) -> dict[str, Any]:
         "records": MISSING if one["left_out"] else f"{one['records']:,}",
         "cutoffs": f"{len(days)}, {days[0]} to {days[-1]}" if days else MISSING,
         "types": ", ".join(map(crime_type_label, one["types_left_out"])) or "none",
-        "why": sentence(str(one["left_out"]).rstrip(".")) if one["left_out"] else "",
+        "why": sentence(str(one["left_out"]).rstrip(".")) if one["left_out"] else MISSING,
     }
 
 
@@ -296,7 +305,16 @@ def _map(region: Region, folder: Path) -> FigureFile | None:
     style_axes(axes)
     axes.legend(fontsize=8, frameon=False, loc="best")
     axes.margins(0.15)
+    _widen(axes, np.cos(np.radians(middle)))
     alt = f"Map of {len(known)} jurisdictions: {', '.join(f'{one.name} {state_of(one)}' for one in known)}"
     numbered = ", ".join(f"{position} {one.name}" for position, one in enumerate(known, 1))
     caption = f"Active cells of each jurisdiction: {numbered}. The colour shows the decision on its forecast."
     return FigureFile(save_figure(figure, folder / "region.png", alt), alt, caption)
+
+
+def _widen(axes: Axes, shrink: float) -> None:
+    """Give a narrow or flat map room on both sides, so that the labels of its axes do not overlap."""
+    (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
+    width, height = (east - west) * shrink, north - south
+    wide, high = (max(0.0, half / 2) for half in ((0.7 * height - width) / shrink, 0.5 * width - height))
+    axes.set(xlim=(west - wide, east + wide), ylim=(south - high, north + high))

@@ -14,7 +14,7 @@ OTHER_TESTS = {"api", "architecture", "attacks", "bad_input", "benchmarks", "con
 THEMES = {  # tests of one subject that concerns several modules of a package
     "allocation": {"published_price"},
     "audit": {"group_measures", "published_exposure", "real_cities", "urns", "withheld_models"},
-    "cli": {"quote_sentences"},
+    "cli": {"quote_sentences", "region_faults"},
     "data": {"publishers", "spreadsheets"},
     "explain": {"forecasters"},
     "model": {"strategic_horizons"},

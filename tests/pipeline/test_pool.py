@@ -104,6 +104,7 @@ def test_the_page_shows_who_contributes_how_many_records_and_who_does_not(region
     assert f">{len(count):,}</td>" in rows["north"]
     assert "Governance: legal_basis is empty." in rows["open"]
     assert "No records." in rows["failed"]
+    assert "2 of 6 jurisdictions contribute to the pooled model. Left out: tainted, open, drugs, failed." in page
     assert is_readable(results[0])
 
 
