@@ -31,6 +31,7 @@ CASES: Final = {
     "explaining": "attributions against LightGBM's own",
     "map": "the interactive map in a browser",
     "main_job": "ilp weekly on the bundled records",
+    "hot_spots": "hot spots of 50,000 cells in 52 weeks",
     "near_repeats": "near repeats of 100,000 events",
     "nation": "a nation of many jurisdictions",
     "accuracy": "accuracy of experiments/toronto-weekly",

@@ -39,6 +39,7 @@ NAVIGATION = {  # the sidebar; a page of docs/ that is not listed appears under 
         ),
         *("docs/allocation", "docs/monitoring", "docs/exports", "docs/configuration"),
     ],
+    "Description of past crime": ["docs/description/*"],
     "Methods": ["docs/methods/*"],
     "Reference": ["docs/reference/index", "docs/gallery/index"],
     "Project": ["docs/decisions", "experiments/README", "CONTRIBUTING", "CHANGELOG"],

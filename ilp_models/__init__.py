@@ -50,6 +50,7 @@ _PUBLIC = {
     "describe_code": "pipeline.study",
     # describe the past
     "NearRepeats": "description.near_repeats",
+    "HotSpots": "description.hot_spots",
     # settings
     "LongHorizons": "model.long_horizons.horizons",
     "JudgementScheme": "strategy.threats.judgements",

@@ -12,6 +12,7 @@ from ilp_models.audit.register.register import Register as Register
 from ilp_models.compute.dask_cluster import DaskCluster as DaskCluster
 from ilp_models.compute.local import LocalProcesses as LocalProcesses
 from ilp_models.data.simulated.city import SimulatedCity as SimulatedCity
+from ilp_models.description.hot_spots import HotSpots as HotSpots
 from ilp_models.description.near_repeats import NearRepeats as NearRepeats
 from ilp_models.domain.calendar import Calendar as Calendar
 from ilp_models.domain.errors import IlpError as IlpError

@@ -156,7 +156,10 @@ def test_the_other_cases_run_on_a_tiny_size(name, monkeypatch):
 
 
 @pytest.mark.slow
-def test_near_repeats_are_measured_in_time_and_memory():
+def test_near_repeats_and_hot_spots_are_measured():
+    (row,) = run.run_case("hot_spots", quick=True)
+    assert row["figure"] > 0
+    assert "400 cells" in row["note"]
     rows = run.run_case("near_repeats", quick=True)
     assert [row["unit"] for row in rows] == ["s", "MB"]
     assert all(row["figure"] > 0 and "99 permutations" in row["note"] for row in rows)

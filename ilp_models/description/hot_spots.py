@@ -1,0 +1,335 @@
+"""Hot spots: cells that hold significantly many crimes with their neighbours, and how that changes over periods."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.description.hot_spot_classes import (
+    CLASSES,
+    GONE,
+    LASTING,
+    NEVER,
+    NEW,
+    NOT_CLASSED,
+    ClassRules,
+    change_since,
+)
+from ilp_models.domain.description import DescribedPart, DescriptionData
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.grid import parent_labels
+from ilp_models.stats.getis_ord import binomial_p, correct, gi_star, normal_p, permutation_p, with_self
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+METHODS: Final = ("permutation", "binomial", "normal")
+CORRECTIONS: Final = ("fdr_bh", "holm", "none")
+FAMILIES: Final = ("cells", "periods")
+
+_CELLS: Final = (
+    *("crime_type", "cell", "area", "class", "hot_now", "hot_periods", "events"),
+    *("count", "local_count", "z", "p", "q"),
+)
+_CHANGES: Final = ("crime_type", "cell", "area", "change", "count", "earlier_count", "q", "earlier_q")
+_PERIODS: Final = ("crime_type", "first", "last", "events", "hot_cells", "state")
+_TESTED, _NO_EVENTS, _EQUAL = "tested", "no events", "equal counts in all cells: not defined"
+
+
+@dataclass(frozen=True, eq=False)
+class _Result:
+    """Counts and tests of one crime type; arrays have the shape (cells, periods)."""
+
+    kind: str
+    counts: Integers
+    local: Integers
+    z: Floats
+    p: Floats
+    q: Floats
+    hot: Flags
+
+
+@dataclass(frozen=True)
+class HotSpots:
+    """Find cells that hold significantly many crimes together with their neighbours: Gi* of Getis and Ord.
+
+    Time is cut into equal periods that end with the records. In each, Gi* compares the events in a cell and its
+    neighbours with those in as many cells drawn at random. Classes say how often and when a cell was a hot spot: new,
+    emerging, persistent, intermittent, former. Hot spots describe recorded crime and are not a forecast.
+
+    Parameters
+    ----------
+    period_days : int, default 28
+        Length of a period in days.
+    periods : int, default 13
+        Number of periods, the last of which ends with the records. Earlier records are not used.
+    significance : float, default 0.05
+        Level below which a corrected p-value makes a hot spot.
+    correction : str, default "fdr_bh"
+        ``fdr_bh`` limits the expected share of false hot spots (Benjamini and Hochberg), ``holm`` the chance of a
+        single one; ``none`` corrects nothing.
+    correct_over : str, default "cells"
+        P-values that are corrected together: those of all ``cells`` of a period, or of all ``periods`` of a cell.
+    method : str, default "permutation"
+        P-value. ``permutation``: the exact chance that as many cells drawn at random hold as many events. ``binomial``:
+        the exact chance if every event falls in any cell. ``normal``: two-sided, from Gi*; too small for small counts.
+    min_events : int, default 2
+        Events in a cell and its neighbours below which it is never a hot spot.
+    hot_share : float, default 0.1
+        Share of periods in which a cell must be hot to be emerging, intermittent or former.
+    persistent_share : float, default 0.8
+        Share of periods in which a persistent hot spot is hot.
+    recent_share : float, default 0.2
+        Share of the periods that are recent, rounded down to whole periods, at least one.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of range or unknown.
+
+    Notes
+    -----
+    Gi* is that of Ord and Getis [1]_, with the cell itself and divisor N. Classes follow the idea of emerging hot spot
+    analysis, with rules by shares of periods.
+
+    References
+    ----------
+    .. [1] Ord, Getis (1995). Local spatial autocorrelation statistics: distributional issues and an application.
+       Geographical Analysis 27(4), 286-306.
+
+    Examples
+    --------
+    >>> from ilp_models.data.simulated.city import SimulatedCity
+    >>> from ilp_models.domain.description import DescriptionData
+    >>> from ilp_models.grid.square import SquareGrid
+    >>> events = SimulatedCity(weeks=60).read()
+    >>> part = HotSpots().describe(DescriptionData(events, SquareGrid(500).build(events)))
+    >>> sorted(part.tables)
+    ['hot_areas', 'hot_cells', 'hot_changes', 'hot_classes', 'hot_periods']
+    """
+
+    period_days: int = 28
+    periods: int = 13
+    significance: float = 0.05
+    correction: str = "fdr_bh"
+    correct_over: str = "cells"
+    method: str = "permutation"
+    min_events: int = 2
+    hot_share: float = 0.1
+    persistent_share: float = 0.8
+    recent_share: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        for name, known in (("method", METHODS), ("correction", CORRECTIONS), ("correct_over", FAMILIES)):
+            if getattr(self, name) not in known:
+                msg = f"hot_spots.{name}={getattr(self, name)!r} is unknown; choose one of {', '.join(known)}."
+                raise InputError(msg)
+        for name, low in (("period_days", 1), ("periods", 1), ("min_events", 0)):
+            value = getattr(self, name)
+            if not (isinstance(value, int | np.integer) and value >= low):
+                msg = f"hot_spots.{name}={value!r} must be a whole number, at least {low}."
+                raise InputError(msg)
+        for name in ("significance", "hot_share", "persistent_share", "recent_share"):
+            if not 0 < getattr(self, name) < 1:
+                msg = f"hot_spots.{name}={getattr(self, name)!r} must be between 0 and 1. Write a tenth as 0.1."
+                raise InputError(msg)
+
+    @property
+    def name(self) -> str:
+        """The name of the part."""
+        return "hot_spots"
+
+    @property
+    def rules(self) -> ClassRules:
+        """The rules of the classes."""
+        return ClassRules(self.hot_share, self.persistent_share, self.recent_share)
+
+    def describe(self, data: DescriptionData) -> DescribedPart:
+        """Return the tables of this part.
+
+        Parameters
+        ----------
+        data : DescriptionData
+            Records, grid and the level of areas to name.
+
+        Returns
+        -------
+        DescribedPart
+            Table ``hot_cells`` has every cell that was hot in a period, with its class and the test of the last period.
+            Table ``hot_changes`` has new, gone and lasting hot spots against the period before, and ``hot_areas``
+            their number by area. Tables ``hot_classes`` and ``hot_periods`` count cells by class and period.
+        """
+        edges = self._edges(data)
+        notes = [self._span_note(data, edges)]
+        cell = data.grid.locate(data.events)
+        results = [self._test(kind, counts, data, notes) for kind, counts in _counts(data, cell, edges)]
+        areas = parent_labels(data.grid, data.area_level)
+        cells = _concat([self._cells(one, data, areas) for one in results], _CELLS)
+        changes = _concat([_changes(one, data, areas) for one in results], _CHANGES)
+        tables = {
+            "hot_cells": cells,
+            "hot_changes": changes,
+            "hot_areas": _by_area(changes),
+            "hot_classes": self._classes(results),
+            "hot_periods": _concat([_periods(one, edges) for one in results], _PERIODS),
+        }
+        outside = int((cell < 0).sum())
+        if outside:
+            notes.append(f"{outside:,} events outside the grid are not counted.")
+        return DescribedPart(self.name, tables, self._facts(tables, edges), tuple(notes))
+
+    def _edges(self, data: DescriptionData) -> pd.DatetimeIndex:
+        """Return the ends of the periods, the end of the records last; one edge alone if no whole period fits."""
+        length = pd.Timedelta(days=self.period_days)
+        whole = min(self.periods, max(0, (data.events.end - data.events.start) // length))
+        return pd.DatetimeIndex([data.events.end - number * length for number in range(whole, -1, -1)])
+
+    def _span_note(self, data: DescriptionData, edges: pd.DatetimeIndex) -> str:
+        """Return which periods are described."""
+        number = len(edges) - 1
+        if number == 0:
+            return f"The records cover less than one period of {self.period_days} days, so that nothing is tested."
+        early = int((data.events.table["occurred_at"] < edges[0]).sum())
+        text = f"{number} periods of {self.period_days} days from {edges[0]:%Y-%m-%d} to before {edges[-1]:%Y-%m-%d}."
+        if number < self.periods:
+            text += f" The records do not cover {self.periods} periods."
+        return text + (f" {early:,} earlier events are not counted." if early else "")
+
+    def _test(self, kind: str, counts: Integers, data: DescriptionData, notes: list[str]) -> _Result:
+        """Return Gi*, p-values and hot spots of one crime type."""
+        weights = with_self(data.grid.neighbours)
+        z, local = gi_star(counts, weights)
+        size = np.asarray(weights.sum(axis=1), dtype=np.int64).ravel()
+        p = self._p(z, counts, local, size)
+        large = np.isnan(p).any(axis=0)
+        if large.any():
+            p[:, large] = normal_p(z[:, large])
+            notes.append(f"{kind}: counts of {int(large.sum())} period(s) are too large for an exact p; it is normal.")
+        p = np.where(np.isnan(z), 1.0, p)
+        q = correct(p, self.correction) if self.correct_over == "cells" else correct(p.T, self.correction).T
+        hot = (z > 0) & (q < self.significance) & (local >= self.min_events)
+        return _Result(kind, counts, local, z, p, q, hot)
+
+    def _p(self, z: Floats, counts: Integers, local: Integers, size: Integers) -> Floats:
+        if self.method == "normal":
+            return normal_p(z)
+        return (binomial_p if self.method == "binomial" else permutation_p)(counts, local, size)
+
+    def _cells(self, one: _Result, data: DescriptionData, areas: npt.NDArray[np.object_]) -> pd.DataFrame:
+        """Return the cells that were hot in a period."""
+        at = np.flatnonzero(one.hot.any(axis=1))
+        if not len(at):
+            return pd.DataFrame()
+        return pd.DataFrame(
+            {
+                "crime_type": one.kind,
+                "cell": data.grid.cells[at].astype(str),
+                "area": areas[at],
+                "class": self.rules.classify(one.hot[at]),
+                "hot_now": one.hot[at, -1],
+                "hot_periods": one.hot[at].sum(axis=1),
+                "events": one.counts[at].sum(axis=1),
+                "count": one.counts[at, -1],
+                "local_count": one.local[at, -1],
+                "z": one.z[at, -1],
+                "p": one.p[at, -1],
+                "q": one.q[at, -1],
+            }
+        )
+
+    def _classes(self, results: list[_Result]) -> pd.DataFrame:
+        """Return the number of cells of each class and crime type."""
+        rows = []
+        for one in results:
+            found = pd.Series(self.rules.classify(one.hot) if one.hot.shape[1] else []).value_counts()
+            names = [*CLASSES, *([NOT_CLASSED] if NOT_CLASSED in found else [])]
+            rows += [{"crime_type": one.kind, "class": name, "cells": int(found.get(name, 0))} for name in names]
+        return pd.DataFrame(rows, columns=["crime_type", "class", "cells"])
+
+    def _facts(self, tables: dict[str, pd.DataFrame], edges: pd.DatetimeIndex) -> dict[str, float | int | str]:
+        """Return the numbers that sentences are made of."""
+        changes, classes = tables["hot_changes"]["change"], tables["hot_classes"]
+        facts: dict[str, float | int | str] = {
+            "periods": len(edges) - 1,
+            "period_days": self.period_days,
+            "hot_spots": int(tables["hot_cells"]["hot_now"].sum()),
+            "method": self.method,
+            "correction": self.correction,
+        }
+        facts |= {f"{name}_since_last_period": int((changes == name).sum()) for name in (NEW, GONE, LASTING)}
+        for name in CLASSES:
+            if name != NEVER:
+                facts[f"class_{name.replace(' ', '_')}"] = int(classes.loc[classes["class"] == name, "cells"].sum())
+        if len(edges) > 1:
+            facts |= {"period_first": f"{edges[-2]:%Y-%m-%d}", "records_end": f"{edges[-1]:%Y-%m-%d}"}
+        return facts
+
+
+def _counts(data: DescriptionData, cell: Integers, edges: pd.DatetimeIndex) -> list[tuple[str, Integers]]:
+    """Return the events of each crime type by cell and period."""
+    number, cells = len(edges) - 1, len(data.grid)
+    period = edges.searchsorted(data.events.table["occurred_at"].to_numpy(), side="right") - 1
+    inside = (cell >= 0) & (period >= 0) & (period < number)
+    codes = data.events.table["crime_type"].cat.codes.to_numpy()
+    out = []
+    for code, kind in enumerate(data.events.crime_types):
+        own = inside & (codes == code)
+        flat = np.bincount(cell[own] * number + period[own], minlength=cells * number)
+        out.append((kind, flat.reshape(cells, number)))
+    return out
+
+
+def _changes(one: _Result, data: DescriptionData, areas: npt.NDArray[np.object_]) -> pd.DataFrame:
+    """Return the cells that are or were a hot spot in the last two periods."""
+    change = change_since(one.hot)
+    at = np.flatnonzero(change != "")
+    if not len(at):
+        return pd.DataFrame()
+    return pd.DataFrame(
+        {
+            "crime_type": one.kind,
+            "cell": data.grid.cells[at].astype(str),
+            "area": areas[at],
+            "change": change[at],
+            "count": one.counts[at, -1],
+            "earlier_count": one.counts[at, -2],
+            "q": one.q[at, -1],
+            "earlier_q": one.q[at, -2],
+        }
+    )
+
+
+def _periods(one: _Result, edges: pd.DatetimeIndex) -> pd.DataFrame:
+    """Return events, hot cells and whether the test is defined, for each period."""
+    events = one.counts.sum(axis=0)
+    return pd.DataFrame(
+        {
+            "crime_type": one.kind,
+            "first": edges[:-1],
+            "last": edges[1:] - pd.Timedelta(days=1),
+            "events": events,
+            "hot_cells": one.hot.sum(axis=0),
+            "state": np.select([events == 0, np.isnan(one.z).all(axis=0)], [_NO_EVENTS, _EQUAL], _TESTED),
+        }
+    )
+
+
+def _by_area(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return the number of hot spots that are new, gone and lasting by area and crime type."""
+    keys = ["area", "crime_type"]
+    if changes.empty:
+        return pd.DataFrame(columns=[*keys, "hot_cells", NEW, GONE, LASTING])
+    flags = pd.DataFrame({name: (changes["change"] == name).astype(int) for name in (NEW, GONE, LASTING)})
+    table = pd.concat([changes[keys], flags], axis=1).groupby(keys, as_index=False).sum()
+    table.insert(len(keys), "hot_cells", table[NEW] + table[LASTING])
+    return table
+
+
+def _concat(tables: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return tables as one; without any row it has its columns."""
+    full = [table for table in tables if len(table)]
+    return pd.concat(full, ignore_index=True)[list(columns)] if full else pd.DataFrame(columns=list(columns))

@@ -1,0 +1,208 @@
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from ilp_models.description.hot_spots import HotSpots
+from ilp_models.domain.description import DescriptionData
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
+from ilp_models.domain.grid import Grid
+from tests.description.memphis import PUBLISHED, SHARED, grid_of, locate, neighbours_of, robberies
+
+START = pd.Timestamp("2024-01-01")
+SIDE = 12  # cells
+
+
+class Located:
+    """Finds the cell of a point on squares."""
+
+    def __init__(self, columns, rows, corner):
+        self.parts = (columns, rows, corner)
+
+    def locate(self, events):
+        return locate(events.table["x"].to_numpy(), events.table["y"].to_numpy(), *self.parts)
+
+
+def squares(columns, rows, corner, crs):
+    west, south, cell_m = corner
+    x, y = west + columns * cell_m, south + rows * cell_m
+    return Grid(
+        cells=pd.Index([f"{column},{row}" for column, row in zip(columns, rows, strict=True)]),
+        geometry=shapely.box(x, y, x + cell_m, y + cell_m),
+        area_m2=np.full(len(columns), float(cell_m) ** 2),
+        crs=crs,
+        neighbours=neighbours_of(columns, rows),
+        locator=Located(columns, rows, corner),
+        locator_cells=np.arange(len(columns)),
+        parents=pd.DataFrame({"half": np.where(columns < columns.max() / 2, "west", "east")}),
+    )
+
+
+def events_of(x, y, when, kinds, crs, span):
+    table = pd.DataFrame({"occurred_at": when, "reported_at": when, "x": x, "y": y}).astype({"x": float, "y": float})
+    table["crime_type"] = pd.Categorical(np.broadcast_to(kinds, len(table)))
+    return Events(table, crs, "America/Chicago", *span)
+
+
+def city(blocks, days=280, noise=0.2, seed=0):
+    """Return data of random events, with more in 3 x 3 cells: ``blocks`` holds (column, row, first day, last day)."""
+    rng = np.random.default_rng(seed)
+    size = int(noise * SIDE**2 * days / 28)
+    cell, day = rng.integers(0, SIDE, (size, 2)), rng.integers(0, days, size)
+    for column, row, first, last in blocks:
+        extra = int((last - first) / 28 * 25)
+        cell = np.concatenate([cell, rng.integers(-1, 2, (extra, 2)) + np.array([column, row])])
+        day = np.concatenate([day, rng.integers(first, last, extra)])
+    columns, rows = (part.ravel() for part in np.meshgrid(np.arange(SIDE), np.arange(SIDE)))
+    grid = squares(columns, rows, (0.0, 0.0, 100), "EPSG:32615")
+    when = START + pd.to_timedelta(day, unit="D")
+    span = (START, START + pd.Timedelta(days=days))
+    events = events_of(cell[:, 0] * 100 + 50, cell[:, 1] * 100 + 50, when, "robbery", "EPSG:32615", span)
+    return DescriptionData(events, grid, "half")
+
+
+def classes(part):
+    return part.tables["hot_cells"].set_index("cell")["class"]
+
+
+@PUBLISHED
+@pytest.mark.parametrize(
+    ("correction", "column", "expected"),
+    [
+        ("none", "class_unadjusted", {"former": 371, "intermittent": 253, "emerging": 139, "persistent": 14}),
+        ("holm", "class_holm", {"former": 222, "intermittent": 123, "emerging": 95, "persistent": 12}),
+    ],
+)
+def test_classes_of_memphis_follow_the_stated_rules(correction, column, expected):
+    table = robberies()
+    columns, rows, west, south = grid_of(table, 500)
+    grid = squares(columns, rows, (west, south, 500), "EPSG:32615")
+    span = (pd.Timestamp("2019-01-01"), pd.Timestamp("2019-12-31"))  # the day that fills no period is left out
+    events = events_of(table["x_m"], table["y_m"], table["time"], "robbery", "EPSG:32615", span)
+    part = HotSpots(correction=correction, correct_over="periods", method="normal", min_events=0).describe(
+        DescriptionData(events, grid)
+    )
+    found = classes(part).replace({"new": "emerging"})  # new is a part of emerging
+    assert {name: int((found == name).sum()) for name in expected} == expected
+    golden = pd.read_csv(SHARED / "classes_own.csv")
+    golden.index = golden["ix"].astype(str) + "," + golden["iy"].astype(str)
+    golden = golden[golden[column] != "no pattern"][column].str.removesuffix(" hot")
+    assert found[golden.index].tolist() == golden.tolist()
+
+
+def test_hot_spots_are_classed_by_when_they_were_hot():
+    part = HotSpots(periods=10).describe(
+        city([(2, 2, 0, 280), (9, 2, 252, 280), (2, 9, 224, 280), (9, 9, 28, 84), (6, 6, 0, 28)])
+    )
+    found = classes(part)
+    assert [found[cell] for cell in ("2,2", "9,2", "2,9", "9,9", "6,6")] == [
+        *("persistent", "new", "emerging", "former", "former"),
+    ]
+    changes = part.tables["hot_changes"].set_index("cell")["change"]
+    assert [changes[cell] for cell in ("2,2", "9,2", "2,9")] == ["lasting", "new", "lasting"]
+    assert "9,9" not in changes.index
+    areas = part.tables["hot_areas"].set_index("area")
+    assert areas["hot_cells"].sum() == part.facts["hot_spots"] == part.tables["hot_cells"]["hot_now"].sum()
+    assert set(areas.index) <= {"west", "east"}
+    assert part.tables["hot_classes"]["cells"].sum() == SIDE**2
+    assert part.name == "hot_spots"
+
+
+def test_events_at_random_give_few_hot_spots_and_the_normal_p_many():
+    data = city([], noise=0.015)
+    shares = []
+    for method in ("permutation", "binomial", "normal"):
+        part = HotSpots(periods=10, method=method, correction="none", min_events=0).describe(data)
+        shares.append(part.tables["hot_periods"]["hot_cells"].sum() / (10 * SIDE**2))
+    assert max(shares[:2]) < 0.05
+    assert shares[2] > 0.06  # a correct test has half of the level on this side
+    corrected = HotSpots(periods=10).describe(city([], noise=0.2))
+    assert corrected.tables["hot_periods"]["hot_cells"].sum() <= 9
+
+
+def test_many_events_in_one_cell_alone_are_a_hot_spot_of_the_binomial_p_only():
+    data = city([], noise=0.1)
+    mall = data.events.table.sample(60, replace=True, random_state=0).assign(x=550.0, y=550.0)
+    table = pd.concat([data.events.table, mall])
+    data = DescriptionData(Events(table, "EPSG:32615", "America/Chicago", START, data.events.end), data.grid)
+    found = {
+        method: set(HotSpots(period_days=280, periods=1, method=method).describe(data).tables["hot_cells"]["cell"])
+        for method in ("permutation", "binomial")
+    }
+    assert "5,5" not in found["permutation"]
+    assert found["binomial"] == {f"{column},{row}" for column in (4, 5, 6) for row in (4, 5, 6)}
+
+
+def test_a_period_without_events_and_equal_counts_are_not_defined():
+    data = city([(5, 5, 0, 28)], days=84)
+    table = data.events.table
+    early = table[table["occurred_at"] < START + pd.Timedelta(days=28)]
+    columns, rows = (part.ravel() for part in np.meshgrid(np.arange(SIDE), np.arange(SIDE)))
+    late = pd.Timestamp("2024-02-10")
+    even = events_of(columns * 100 + 50, rows * 100 + 50, [late] * SIDE**2, "robbery", "EPSG:32615", (START, late))
+    events = Events(pd.concat([early, even.table]), "EPSG:32615", "America/Chicago", START, data.events.end)
+    part = HotSpots(periods=3).describe(DescriptionData(events, data.grid))
+    periods = part.tables["hot_periods"]
+    assert periods["state"].tolist() == ["tested", "equal counts in all cells: not defined", "no events"]
+    assert periods["hot_cells"].tolist()[1:] == [0, 0]
+    assert part.facts["hot_spots"] == 0
+    cells = part.tables["hot_cells"]
+    assert len(cells)
+    assert cells["q"].tolist() == [1.0] * len(cells)
+
+
+@pytest.mark.parametrize("number", [0, 1, 40])
+def test_no_event_one_event_and_one_point(number):
+    data = city([])
+    table = data.events.table.head(number).assign(x=50.0, y=50.0, occurred_at=data.events.end - pd.Timedelta(days=1))
+    table["reported_at"] = table["occurred_at"]
+    one = Events(table, "EPSG:32615", "America/Chicago", START, data.events.end)
+    part = HotSpots(periods=10).describe(DescriptionData(one, data.grid))
+    assert all(len(table.columns) for table in part.tables.values())
+    # all events are in one cell: four cells drawn at random hold it with a chance of 4 in 144, which is not rare enough
+    assert part.tables["hot_cells"].empty
+    assert part.facts["hot_spots"] == 0
+
+
+def test_too_few_days_are_named():
+    data = city([(5, 5, 0, 280)])
+    part = HotSpots(period_days=300).describe(data)
+    assert "less than one period" in part.notes[0]
+    assert all(table.empty for name, table in part.tables.items() if name != "hot_classes")
+    part = HotSpots(period_days=200, periods=5).describe(data)
+    assert "The records do not cover 5 periods." in part.notes[0]
+    assert set(part.tables["hot_cells"]["class"]) == {"not classed"}
+    assert part.tables["hot_changes"].empty
+
+
+def test_counts_that_are_too_large_for_an_exact_p_have_a_normal_one(monkeypatch):
+    monkeypatch.setattr("ilp_models.stats.getis_ord._LARGEST_TABLE", 10)
+    part = HotSpots(periods=2).describe(city([(5, 5, 0, 280)]))
+    assert any("it is normal" in note for note in part.notes)
+    assert part.facts["hot_spots"] > 0
+
+
+def test_places_outside_the_grid_are_counted_in_a_note():
+    data = city([])
+    table = data.events.table.assign(x=data.events.table["x"] + 400)
+    moved = Events(table, "EPSG:32615", "America/Chicago", START, data.events.end)
+    notes = HotSpots(periods=10).describe(DescriptionData(moved, data.grid)).notes
+    assert notes[-1] == f"{int((table['x'] > 1200).sum()):,} events outside the grid are not counted."
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"method": "student"}, "permutation, binomial, normal"),
+        ({"correction": "bonferroni"}, "fdr_bh, holm, none"),
+        ({"correct_over": "types"}, "cells, periods"),
+        ({"period_days": 0}, "period_days=0"),
+        ({"periods": 2.5}, "whole number"),
+        ({"significance": 5}, "between 0 and 1"),
+        ({"persistent_share": 80}, "persistent_share"),
+    ],
+)
+def test_unusable_settings_are_refused(settings, words):
+    with pytest.raises(InputError, match=words):
+        HotSpots(**settings)
