@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Final
 
 import numpy as np
@@ -78,7 +79,7 @@ class NearRepeats:
         are in the first distance band, the same place included.
     recent_days : int, default 28
         Days before the end of the records whose incidents local Knox covers.
-    max_pairs : int, default 150000000
+    max_pairs : int, default 100000000
         A crime type with more pairs below the largest distance is left out, and a note says so.
 
     Raises
@@ -123,7 +124,7 @@ class NearRepeats:
     min_ratio: float = 1.2
     local_days: int = 7
     recent_days: int = 28
-    max_pairs: int = 150_000_000
+    max_pairs: int = 100_000_000
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -131,12 +132,15 @@ class NearRepeats:
         if self.metric not in METRICS:
             msg = f"near_repeats.metric={self.metric!r} is unknown; choose one of {', '.join(METRICS)}."
             raise InputError(msg)
-        least = {"draws": 1, "local_days": 0, "recent_days": 1, "max_pairs": 1, "seed": 0, "min_ratio": 1}
-        for name, low in least.items():
-            if not getattr(self, name) >= low:
-                msg = f"near_repeats.{name}={getattr(self, name)!r} must be at least {low}."
+        for name, low in (("draws", 1), ("local_days", 0), ("recent_days", 1), ("max_pairs", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if not (isinstance(value, Integral) and value >= low):
+                msg = f"near_repeats.{name}={value!r} must be a whole number, at least {low}."
                 raise InputError(msg)
-        if not 0 < self.significance < 1:
+        if not (isinstance(self.min_ratio, Real) and 1 <= self.min_ratio < np.inf):
+            msg = f"near_repeats.min_ratio={self.min_ratio!r} must be a number of at least 1, such as 1.2."
+            raise InputError(msg)
+        if not (isinstance(self.significance, Real) and 0 < self.significance < 1):
             msg = f"near_repeats.significance={self.significance!r} must be between 0 and 1, such as 0.05."
             raise InputError(msg)
 

@@ -26,7 +26,7 @@ class RepeatBands:
         """Refuse bands that overlap."""
         _refuse("distance_bands_m", self.distance_bands_m, Real, "[200, 400, 600], the upper ends in metres")
         _refuse("day_bands", self.day_bands, Integral, "[1, 8, 15, 29], the first days of the later bands")
-        if not 0 <= self.same_place_m < self.distance_bands_m[0]:
+        if not (isinstance(self.same_place_m, Real) and 0 <= self.same_place_m < self.distance_bands_m[0]):
             msg = (
                 f"near_repeats.same_place_m={self.same_place_m!r} must be at least 0 and below the first band, "
                 f"{self.distance_bands_m[0]:g} m. Set it to 0.5, or to 0 for no band of its own."

@@ -200,6 +200,7 @@ def test_places_outside_the_grid_are_counted_in_a_note():
         ({"period_days": 0}, "period_days=0"),
         ({"periods": 2.5}, "whole number"),
         ({"significance": 5}, "between 0 and 1"),
+        ({"hot_share": "10 %"}, "hot_share='10 %'"),
         ({"persistent_share": 80}, "persistent_share"),
     ],
 )

@@ -151,6 +151,9 @@ def test_too_few_draws_are_named():
         ({"same_place_m": -1.0}, "same_place_m"),
         ({"metric": "hexagonal"}, "manhattan, euclidean"),
         ({"draws": 0}, "draws"),
+        ({"draws": 99.5}, "whole number"),
+        ({"seed": "a"}, "seed='a'"),
+        ({"min_ratio": None}, "min_ratio"),
         ({"significance": 5}, "between 0 and 1"),
     ],
 )
