@@ -1,7 +1,6 @@
 """Hot spots: cells that hold significantly many crimes with their neighbours, and how that changes over periods."""
 
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Final
 
 import numpy as np
@@ -131,12 +130,12 @@ class HotSpots:
                 raise InputError(msg)
         for name, low in (("period_days", 1), ("periods", 1), ("min_events", 0)):
             value = getattr(self, name)
-            if not (isinstance(value, Integral) and value >= low):
+            if not (isinstance(value, int | np.integer) and value >= low):
                 msg = f"hot_spots.{name}={value!r} must be a whole number, at least {low}."
                 raise InputError(msg)
         for name in ("significance", "hot_share", "persistent_share", "recent_share"):
             value = getattr(self, name)
-            if not (isinstance(value, Real) and 0 < value < 1):
+            if not (isinstance(value, float | int) and 0 < value < 1):
                 msg = f"hot_spots.{name}={value!r} must be between 0 and 1. Write a tenth as 0.1."
                 raise InputError(msg)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -134,7 +134,7 @@ class NearRepeats:
             raise InputError(msg)
         for name, low in (("draws", 1), ("local_days", 0), ("recent_days", 1), ("max_pairs", 1), ("seed", 0)):
             value = getattr(self, name)
-            if not (isinstance(value, Integral) and value >= low):
+            if not (isinstance(value, int | np.integer) and value >= low):
                 msg = f"near_repeats.{name}={value!r} must be a whole number, at least {low}."
                 raise InputError(msg)
         if not (isinstance(self.min_ratio, Real) and 1 <= self.min_ratio < np.inf):
@@ -230,8 +230,8 @@ class NearRepeats:
         excess = excess[:, :-1]  # the open band of days is the rest
         total, largest = float(excess.sum()), self.distance_bands_m[-1]
         known = found and total > 0
-        steps = _half(excess.sum(axis=1)) if known else np.nan
-        days = np.ceil(_half(excess.sum(axis=0))) - 1 if known else np.nan
+        steps = _steps_to_half(excess.sum(axis=1)) if known else np.nan
+        days = _steps_to_half(excess.sum(axis=0)) - 1 if known else np.nan
         return {
             "crime_type": kind,
             "excess_pairs": total,
@@ -264,7 +264,8 @@ class NearRepeats:
         table["risk_until"] = table["day"] + pd.to_timedelta(table["days_to"], unit="D")
         table = table[table["risk_until"] >= today].sort_values(["risk_until"], ascending=False, kind="stable")
         table = table.drop_duplicates(["incident", "below_m"]).rename(columns={"below_m": "radius_m"})
-        return table.drop(columns="days_to").sort_values(["area", "crime_type", "risk_until", "incident", "radius_m"])
+        order = ["area", "crime_type", "risk_until", "incident", "radius_m"]
+        return table.drop(columns="days_to").sort_values(order, ignore_index=True)
 
     def _tables(
         self, knox: list[pd.DataFrame], decay: list[Rows], local: list[pd.DataFrame]
@@ -289,9 +290,9 @@ class NearRepeats:
             "metric": self.metric,
             "draws": self.draws,
         }
-        later = near[near["days_to"] > 0].sort_values("ratio", ascending=False)
-        if len(later):
-            top = later.iloc[0]
+        later = near[near["days_to"] > 0]
+        if len(later):  # the most pairs above expectation: the largest ratios are those of few pairs
+            top = later.iloc[int((later["observed"] - later["expected"]).to_numpy(dtype=float).argmax())]
             facts |= {f"strongest_{name}": str(top[name]) for name in ("crime_type", "distance", "days")}
             facts |= {"strongest_ratio": float(top["ratio"]), "strongest_observed": int(top["observed"])}
         return facts
@@ -336,12 +337,10 @@ def _days(own: pd.DataFrame) -> Integers:
     return np.asarray((own["day"] - own["day"].min()).dt.days, dtype=np.int64)
 
 
-def _half(excess: npt.NDArray[np.float64]) -> float:
-    """Return after how many steps half of the excess is reached, interpolated within a step."""
-    total = np.concatenate([[0.0], np.cumsum(excess)])
-    step = int(np.argmax(total[1:] >= total[-1] / 2))
-    rise = total[step + 1] - total[step]
-    return step + float((total[-1] / 2 - total[step]) / rise if rise > 0 else 1.0)
+def _steps_to_half(excess: npt.NDArray[np.float64]) -> float:
+    """Return after how many whole steps half of the excess is reached."""
+    total = np.cumsum(excess)
+    return float(np.argmax(total >= total[-1] / 2) + 1)
 
 
 def _by_area(risk: pd.DataFrame) -> pd.DataFrame:
