@@ -26,6 +26,7 @@ CASES: Final = {
     "point_process": "a self-exciting process on a year and on all records",
     "scoring": "scoring and bootstrap",
     "intake": "intake of a million records",
+    "large_file": "memory of reading a national file",
     "group_measures": "measures of groups with three intervals",
     "allocation": "allocations under constraints",
     "explaining": "attributions against LightGBM's own",

@@ -15,7 +15,7 @@ from ilp_models.data.file_format import AUTO, find_files
 from ilp_models.data.gaps import KnownGap
 from ilp_models.data.intake import IntakeRules, read_events
 from ilp_models.data.label_screening import AreaList, refuse_personal_types
-from ilp_models.data.reader import read_records
+from ilp_models.data.reader import RawRecords, read_records
 from ilp_models.data.row_blocks import RowSelection
 from ilp_models.data.schema import ColumnMapping, refuse_person_column, refuse_person_values
 from ilp_models.data.time_formats import EPOCHS
@@ -186,19 +186,10 @@ class DelimitedFiles:
         """Return the events of the files; `Events.intake` reports how they were read."""
         columns = ColumnMapping.from_settings(self._columns())
         rules = self._rules(columns)
-        others = (*self.record_columns, *(self.filters or {}))
-        declared = [column for column in columns.declared().values() if column != _ONE_TYPE]
-        wanted = tuple(dict.fromkeys((*declared, *others)))
-        files = find_files(self.path, self.pattern)
-        # data.rejects lists the rows that do not match data.filters, so they all stay in memory
-        kept_whole = self.rejects is not None
-        selection = None if kept_whole else RowSelection.from_settings(rules.filters, columns, self.time_formats)
-        records = read_records(files, wanted, self.encoding, self.separator, self.sheet, selection)
-        if self.crime_type is not None:
-            records = replace(records, table=records.table.assign(**{_ONE_TYPE: self.crime_type}))
         source = self.source or str(self.path)
         rejects = None if self.rejects is None else Path(self.rejects)
-        events = read_events(records, rules, source, self.attribution, rejects)
+        # no name holds the records here, so that they can leave memory before the events are examined
+        events = read_events(self._records(rules), rules, source, self.attribution, rejects)
         intake = None if events.intake is None else replace(events.intake, reading=self._reading())
         return replace(
             events,
@@ -208,6 +199,20 @@ class DelimitedFiles:
             city=self.city or source,
             as_of=None if self.as_of is None else str(self.as_of),
         )
+
+    def _records(self, rules: IntakeRules) -> RawRecords:
+        """Return the records of the files; rows that do not match the filters stay only if they are listed."""
+        columns = rules.columns
+        declared = [column for column in columns.declared().values() if column != _ONE_TYPE]
+        wanted = tuple(dict.fromkeys((*declared, *self.record_columns, *rules.filters)))
+        selection = None
+        if self.rejects is None:
+            selection = RowSelection.from_settings(rules.filters, columns, self.time_formats)
+        files = find_files(self.path, self.pattern)
+        records = read_records(files, wanted, self.encoding, self.separator, self.sheet, selection)
+        if self.crime_type is not None:
+            records = replace(records, table=records.table.assign(**{_ONE_TYPE: self.crime_type}))
+        return records
 
     def _columns(self) -> dict[str, str | None]:
         """Return the columns by role; files of one crime type need none for it."""

@@ -25,7 +25,7 @@ from ilp_models.data.label_screening import (
 from ilp_models.data.personal_data import looks_personal
 from ilp_models.data.quality import count_by_type, quality_findings
 from ilp_models.data.reader import RawRecords
-from ilp_models.data.repeats import find_repeats
+from ilp_models.data.repeats import equal_to_earlier, find_repeats
 from ilp_models.data.row_filter import Mask, RowFilter
 from ilp_models.data.schema import ColumnMapping
 from ilp_models.data.time_formats import describe_unreadable, refuse_contradicting_formats
@@ -71,6 +71,7 @@ class ParsedRecords:
 def read_events(records: RawRecords, rules: IntakeRules, source: str, attribution: str, rejects: Path | None) -> Events:
     """Return the events of the records with their intake report; raise `IntakeError` if too many are rejected."""
     parsed = parse_records(records, rules)
+    del records  # so that the raw records leave memory with the parsed ones, below
     if rejects is not None:
         parsed.rows.write_rejects(rejects)
     report = build_report(parsed, rules, source, attribution)
@@ -79,7 +80,9 @@ def read_events(records: RawRecords, rules: IntakeRules, source: str, attributio
     parsed, reported = parse_reports(parsed, rules)
     events = build_events(parsed, reported, rules)
     _refuse_gaps(events, rules, report)
-    return replace(events, intake=add_events(build_report(parsed, rules, source, attribution), events))
+    report = build_report(parsed, rules, source, attribution)
+    del parsed, reported
+    return replace(events, intake=add_events(report, events))
 
 
 def parse_records(records: RawRecords, rules: IntakeRules) -> ParsedRecords:
@@ -93,7 +96,7 @@ def parse_records(records: RawRecords, rules: IntakeRules) -> ParsedRecords:
     shown = [rules.columns.declared()[role] for role in rules.columns.coordinates]
     rows, excluded = exclude_places(rows, coordinates, rules.exclude, shown)
     rows, areas = read_areas(rows, rules, coordinates)
-    rows = flag_duplicates(rows, rules)
+    rows = flag_duplicates(rows, rules, (occurred.to_numpy(), coordinates.x, coordinates.y))
     return ParsedRecords(rows, crime_types, occurred, coordinates, areas, without_coordinates, excluded)
 
 
@@ -171,12 +174,11 @@ def read_areas(rows: RowFilter, rules: IntakeRules, located: Coordinates) -> tup
     return rows.flag("area missing", _mask(areas.isna())), areas
 
 
-def flag_duplicates(rows: RowFilter, rules: IntakeRules) -> RowFilter:
+def flag_duplicates(rows: RowFilter, rules: IntakeRules, parsed: Sequence[npt.NDArray[np.generic]]) -> RowFilter:
     """Flag or remove records that repeat an earlier record in every column that is read."""
     table = rows.records.table
-    remaining = np.flatnonzero(rows.remaining)
     repeated = np.zeros(len(table), dtype=bool)
-    repeated[remaining] = table.iloc[remaining].duplicated().to_numpy()
+    repeated[equal_to_earlier(table, np.flatnonzero(rows.remaining), parsed)] = True
     shown, compared = [rules.columns.crime_type], ", ".join(table.columns)
     if rules.drop_duplicates:
         return rows.remove("exact duplicates", "left out", repeated, shown, f"equal in {compared}.")

@@ -1,10 +1,11 @@
 """Records that several files repeat, such as overlapping exports: they would count twice."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.data.crime_types import clean_labels
@@ -52,6 +53,20 @@ def find_repeats(
         if found is not None and found.share > limit:
             return found
     return None
+
+
+def equal_to_earlier(
+    table: pd.DataFrame, rows: npt.NDArray[np.int64], parsed: Iterable[npt.NDArray[np.generic]]
+) -> npt.NDArray[np.int64]:
+    """Return which of some rows equal an earlier one of them in every column.
+
+    Equal texts have equal parsed values, of which ``parsed`` has one for each row of the table. Only rows that share
+    these values with another row are compared by their text, because numbering millions of texts needs much memory.
+    """
+    for values in parsed:
+        code = pd.factorize(values[rows])[0] + 1
+        rows = rows[np.bincount(code)[code] > 1]
+    return np.asarray(rows[table.iloc[rows].duplicated().to_numpy()])
 
 
 def _most_repeated(columns: pd.DataFrame, file: pd.Series, names: Sequence[str]) -> RepeatedFiles | None:

@@ -15,6 +15,7 @@ ISO: Final = "ISO8601"
 _OFFSET: Final = r"(:[0-9.]+) ?(Z|[+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{2})$"
 _TIME_OF_DAY: Final = r"^([01]?[0-9]|2[0-3]):([0-5][0-9])(:[0-5][0-9](\.[0-9]+)?)?$"
 _HOURS: Final = 24
+_PIECE: Final = 1 << 17  # rows
 _MICROSECONDS: Final = "datetime64[us]"
 
 
@@ -56,7 +57,7 @@ class TimestampParser:
             return self._convert(values)
         if pd.api.types.is_datetime64_dtype(values.dtype):
             return self._from_input_zone(values.astype(_MICROSECONDS))
-        return _parse_first_match(values, self.formats, self._read)
+        return _in_pieces(values, lambda piece: _parse_first_match(piece, self.formats, self._read))
 
     def _parse_local(self, values: pd.Series) -> pd.Series:
         """Return dates and times as written in the file; a time zone offset is ignored."""
@@ -65,6 +66,9 @@ class TimestampParser:
             return times
         if pd.api.types.is_datetime64_dtype(values.dtype):
             return values.astype(_MICROSECONDS)
+        return _in_pieces(values, self._parse_written)
+
+    def _parse_written(self, values: pd.Series) -> pd.Series:
         bare = values.astype("str").str.strip().str.replace(_OFFSET, r"\1", regex=True)
         formats = [time_format.removesuffix("%z") for time_format in self.formats]
         return _parse_first_match(bare, formats, self._read_local)
@@ -92,6 +96,13 @@ class TimestampParser:
     def _convert(self, times: pd.Series) -> pd.Series:
         converted: pd.Series = times.dt.tz_convert(self.time_zone).dt.tz_localize(None).astype(_MICROSECONDS)
         return converted
+
+
+def _in_pieces(values: pd.Series, parse: Callable[[pd.Series], pd.Series]) -> pd.Series:
+    """Return the parsed values. Parsing needs many times the memory of its result, so it takes one piece at a time."""
+    starts = range(0, max(len(values), 1), _PIECE)
+    times: pd.Series = pd.concat([parse(values.iloc[start : start + _PIECE]) for start in starts])
+    return times
 
 
 def _parse_first_match(

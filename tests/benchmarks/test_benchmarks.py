@@ -146,7 +146,10 @@ SLOW = pytest.mark.slow
     "name",
     [
         "backtest",
-        *(pytest.param(name, marks=SLOW) for name in ("features", "fit_memory", "baseline", "kernel", "intake")),
+        *(
+            pytest.param(name, marks=SLOW)
+            for name in ("features", "fit_memory", "baseline", "kernel", "intake", "large_file")
+        ),
     ],
 )
 def test_the_other_cases_run_on_a_tiny_size(name, monkeypatch):

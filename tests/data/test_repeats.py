@@ -1,9 +1,13 @@
 import gzip
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ilp_models.data.delimited import DelimitedFiles
+from ilp_models.data.repeats import equal_to_earlier
 from ilp_models.domain.intake import IntakeError
 from tests.data.csv_records import COLUMNS, HEADER, rows, text
 
@@ -81,3 +85,16 @@ def test_one_copy_of_three_is_found_among_many_files(tmp_path):
     with pytest.raises(IntakeError, match=r"05\.csv and .*13\.csv have 60 equal records, 100\.0%"):
         read(tmp_path, {"13.csv": files["05.csv"]})
     assert pd.Series(files).nunique() == 12
+
+
+cell = st.sampled_from(["1", "1.0", "2", "a", None])
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(cell, cell, st.sampled_from([0.0, 1.5, None]), st.booleans()), max_size=25))
+def test_equal_rows_are_those_that_pandas_calls_duplicated(lines):
+    table = pd.DataFrame(lines, columns=["a", "b", "c", "in"])
+    rows = np.flatnonzero(table.pop("in"))
+    parsed = [pd.to_numeric(table[name], errors="coerce").to_numpy(float) for name in ("a", "b")]
+    expected = rows[table.iloc[rows].duplicated().to_numpy()]
+    assert equal_to_earlier(table, rows, parsed).tolist() == expected.tolist()

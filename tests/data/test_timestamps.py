@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ilp_models.data import timestamps
 from ilp_models.data.schema import ColumnMapping
 from ilp_models.data.timestamps import TimestampParser
 
@@ -101,3 +102,13 @@ def test_formatted_times_are_parsed_back(moments, written):
 @pytest.mark.parametrize("zone", ["America/Toronto", None])
 def test_the_same_time_zone_changes_nothing(zone):
     assert read(["2021-03-14 02:30", "2021-11-07 01:30"], input_time_zone=zone)[0] == "2021-03-14 02:30:00"
+
+
+@pytest.mark.parametrize("role", ["occurred_at", "occurred_date", "occurred_month"])
+def test_pieces_of_a_column_are_parsed_as_the_whole(monkeypatch, role):
+    values = ["2021-03-02T05:00:00Z", "03/02/2021", None, "2021-03-02 05:00:00.5", "x", "2021-11-07 01:30-05:00"]
+    formats = ("ISO8601", "%d/%m/%Y")
+    whole = read(values, formats, role, input_time_zone="UTC")
+    monkeypatch.setattr(timestamps, "_PIECE", 2)
+    assert read(values, formats, role, input_time_zone="UTC") == whole
+    assert read([], formats, role) == []
