@@ -11,7 +11,7 @@ from ilp_models.cli.help import find_options
 from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
 from ilp_models.cli.settings import Settings
 
-_SHARED: Final = ("data.crime_scheme=",)  # overrides of the command that also hold for the neighbours
+_SCHEME: Final = "crime_scheme"  # of the crime types; records of neighbours get that of the jurisdiction
 
 
 def with_neighbours(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -26,21 +26,23 @@ def with_neighbours(config: dict[str, Any], settings: Settings) -> dict[str, Any
         raise UsageError(msg)
     if not isinstance(names, list) or not names or not isinstance(node, dict):
         return config
-    declared = {str(name): _declaration(str(name), settings) for name in names}
+    own = config.get("data")
+    scheme = own.get(_SCHEME) if isinstance(own, dict) else None
+    declared = {str(name): _declaration(str(name), settings, scheme) for name in names}
     return {**config, "neighbours": {**node, "jurisdictions": declared}}
 
 
-def _declaration(name: str, settings: Settings) -> Any:
-    """Return the data declaration in the file of a jurisdiction."""
+def _declaration(name: str, settings: Settings, scheme: Any) -> Any:
+    """Return the data declaration in the file of a jurisdiction, with a scheme of crime types."""
     folders = [settings.configs, *([settings.extra] if settings.extra else [])]
     known: dict[str, Path] = find_options(folders).get(JURISDICTION, {})
     if name not in known:
         msg = (
-            f"neighbours.jurisdictions names {name}, and there is no jurisdiction/{name}.yaml. Write it in the folder "
-            f"of --config-dir, or name one of {', '.join(known) or 'none'}."
+            f"neighbours.jurisdictions names {name}, and there is no jurisdiction/{name}.yaml. Give the folder with "
+            f"it with --config-dir, or name one of {', '.join(known) or 'none'}."
         )
         raise UsageError(msg)
-    words = (f"{JURISDICTION}={name}", *(word for word in settings.overrides if word.startswith(_SHARED)))
+    words = (f"{JURISDICTION}={name}",)
     one = Settings(settings.configs, settings.task, words, settings.extra)
     one.check_hydra()  # also that the file of the user is not hidden by a packaged one
     with fitted_options(settings.extra, name, settings.task, one.groups, one.known_groups) as options:
@@ -49,4 +51,7 @@ def _declaration(name: str, settings: Settings) -> Any:
         except HydraException as error:
             msg = f"jurisdiction/{name}.yaml, which neighbours.jurisdictions names, cannot be read: {error}"
             raise UsageError(msg) from error
-        return OmegaConf.to_container(cfg.data, resolve=True)
+    plain: Any = OmegaConf.to_container(cfg.data, resolve=True)
+    if scheme is not None and _SCHEME in plain:
+        plain[_SCHEME] = scheme
+    return plain

@@ -19,6 +19,7 @@ from ilp_models.pipeline.outputs import rewrite_intake
 from ilp_models.pipeline.study import Study, with_notes
 
 BORDERS: Final = "borders.csv"
+UNUSED: Final = "The records of the neighbour"  # begins the note on one that is left out
 _YEAR: Final = 364  # days
 
 
@@ -34,7 +35,7 @@ def models_across_borders(
     found, left_out = neighbours.read(study.events, study.calendar)
     reach = f"{neighbours.reach_m / 1000:g} km"
     notes = [f"Cells at the border know the records of {name} within {reach}." for name in found]
-    notes += [f"The records of the neighbour {name} are not used: {why.rstrip('.')}." for name, why in left_out.items()]
+    notes += [f"{UNUSED} {name} are not used: {why.rstrip('.')}." for name, why in left_out.items()]
     study = replace(study, events=with_notes(study.events, notes))
     rewrite_intake(study.events.intake, folder)
     if not found:

@@ -20,7 +20,7 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.timing import Timing
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.borders import models_across_borders
-from ilp_models.pipeline.monitoring_replay import active_decision, check_terms, replay_since_audit
+from ilp_models.pipeline.monitoring_replay import active_decision, check_neighbours, check_terms, replay_since_audit
 from ilp_models.pipeline.monitoring_results import MonitoringResults
 from ilp_models.pipeline.outputs import read_study
 from ilp_models.pipeline.study import check_names
@@ -69,6 +69,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         record_lag=lag,
     )
     model, study = models_across_borders(model, study, neighbours, folder)
+    check_neighbours(source, model[forecaster], study)
     parts: dict[str, Any] = {
         "data": data,
         "grid": grid,

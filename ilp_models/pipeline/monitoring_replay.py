@@ -26,7 +26,9 @@ from ilp_models.domain.parquet_file import open_parquet
 from ilp_models.domain.recipe import code_digest, describe
 from ilp_models.domain.replay import Replay
 from ilp_models.model.bundle import read_bundle
+from ilp_models.model.wrappers.across_borders import AcrossBorders
 from ilp_models.pipeline.audited_rule import with_plain_rule
+from ilp_models.pipeline.borders import UNUSED
 from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.pipeline.study import Study
 
@@ -70,6 +72,7 @@ def check_terms(decision: Decision, source: str, name: str, forecaster: Forecast
     if bundle is None or "settings" not in bundle:
         return (f"{source} does not contain the settings of its forecaster, so that they could not be compared.",)
     audited, code = bundle["settings"], code_digest()[:16]
+    audited = audited["forecaster"] if _knows_neighbours(audited) else audited
     settings = json.loads(json.dumps(describe(forecaster)))
     if settings != audited:
         differing = sorted(key for key in {*audited, *settings} if audited.get(key) != settings.get(key))
@@ -77,6 +80,37 @@ def check_terms(decision: Decision, source: str, name: str, forecaster: Forecast
         raise WithheldError(msg)
     changed = f"The program changed since the audit (code {bundle.get('code')}, now {code})."
     return () if bundle.get("code") in (None, code) else (changed,)
+
+
+def check_neighbours(source: str, forecaster: Forecaster, study: Study) -> None:
+    """Raise WithheldError unless the forecaster knows as many neighbours, as far beyond the border, as in the audit.
+
+    Their records grow like those of the study area, and are not compared.
+    """
+    bundle = read_bundle(Path(source, "model"))
+    if bundle is None or "settings" not in bundle:
+        return
+    then, today = (_halo(settings) for settings in (bundle["settings"], describe(forecaster)))
+    if then != today:
+        notes = () if study.events.intake is None else study.events.intake.notes
+        why = " ".join(note for note in notes if note.startswith(UNUSED))
+        msg = (
+            f"The audited forecaster knew {then}, and the records of today give {today}. {why}".rstrip()
+            + " Give the neighbours' records of the same periods, or run the audit again."
+        )
+        raise WithheldError(msg)
+
+
+def _halo(settings: Mapping[str, Any]) -> str:
+    """Return how many neighbours a forecaster knows, and how far beyond the border, in words."""
+    if not _knows_neighbours(settings):
+        return "no neighbour"
+    count = len(settings["neighbours"])
+    return f"{count} neighbour{'s' if count > 1 else ''} within {float(settings['reach_m']):g} m"
+
+
+def _knows_neighbours(settings: Mapping[str, Any]) -> bool:
+    return settings.get("class") == f"{AcrossBorders.__module__}.{AcrossBorders.__qualname__}"
 
 
 def replay_since_audit(  # noqa: PLR0913 - the audit, and the settings of the backtest

@@ -11,6 +11,7 @@ from ilp_models.audit.register.declarations import deadline, declare
 from ilp_models.audit.register.extents import EXTENT
 from ilp_models.audit.register.register import Register
 from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.data.neighbours import Neighbours
 from ilp_models.domain.allocation import TOP_AREAS
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
@@ -56,6 +57,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     last: str | None = None,
     folder: Path,
     jurisdiction: str = "",
+    neighbours: Neighbours | None = None,
 ) -> str:
     """Write the declaration to the register, and return what was declared."""
     audit = with_plain_rule(audit)
@@ -63,8 +65,10 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest, record_lag=now())
     place = RegisterPath.of_task(Register(Path(register), last), folder)
     outside = outside_changes(study, backtest, explain, place, {audit.baseline: model[audit.baseline]})
-    rule = {"forecaster": forecaster, "rule_choice": as_text(rule_choice)}
+    rule: dict[str, Any] = {"forecaster": forecaster, "rule_choice": as_text(rule_choice)}
     rule |= {"jurisdiction": jurisdiction} if jurisdiction else {}
+    if neighbours is not None and neighbours.jurisdictions:
+        rule |= {"neighbours": list(neighbours.jurisdictions), "reach_m": neighbours.reach_m}
     made = declare_settings(study, backtest, audit, outside, rule, place.book)
     return _text(made, place.book)
 
@@ -121,6 +125,7 @@ def declare_settings(
 
 def _text(made: DeclaredLine, register: Register) -> str:
     content = made.content
+    beyond = content.get("neighbours")
     begun = made.begins <= made.moment
     table = f"{content['group_table'][:16]} from {content['group_source']}" if content["group_table"] else "none"
     changed = content["changed"] or ["none, all settings have their defaults"]
@@ -131,6 +136,7 @@ def _text(made: DeclaredLine, register: Register) -> str:
             f"  group table  {table}",
             f"  land share   {content['land_share']:g} of {content['share_of']}, ranked by {content['rank_by']}",
             f"  rule         {content['rule']}: {content['rule_choice']}",
+            *([f"  neighbours   {', '.join(beyond)} within {content['reach_m']:g} m"] if beyond else []),
             f"  owner        {content['owner'] or 'not named'}; reviewer {content['reviewer'] or 'not named'}",
             f"It applies to forecasts of periods that begin after {made.moment:%Y-%m-%d %H:%M %Z}.",
             *([f"The period from {made.begins:%Y-%m-%d} has begun: a forecast of it is not covered."] if begun else []),

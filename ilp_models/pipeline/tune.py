@@ -13,6 +13,7 @@ from sklearn.base import clone
 from ilp_models.backtest.replay import BacktestData, replay
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.compute.progress import show_progress
+from ilp_models.data.neighbours import Neighbours
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, NotRunError
@@ -22,6 +23,8 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.recipe import Recipe, describe
 from ilp_models.domain.text_output import check_decimal
 from ilp_models.domain.tracking import TrackedRun, Tracker
+from ilp_models.model.wrappers.across_borders import AcrossBorders
+from ilp_models.pipeline.borders import models_across_borders
 from ilp_models.pipeline.outputs import INTAKE, read_study
 from ilp_models.pipeline.study import Study, check_names
 from ilp_models.pipeline.tracking import record_files, tracked_run
@@ -49,6 +52,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     folder: Path,
     command: str = "",
     decimal: str = "point",
+    neighbours: Neighbours | None = None,
 ) -> str:
     """Write all trials, figures and the best settings as an experiment, and return the best settings as text."""
     check_names(model, forecaster=forecaster)
@@ -60,10 +64,11 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     tracking.check()
     first = partial(_search_start, backtest=backtest, tuning=tuning)
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=first)
+    known, study = models_across_borders({forecaster: model[forecaster]}, study, neighbours, folder)
     first_test = backtest.folds(study.events, calendar)[0].cutoff
     past = replace(study, events=study.events.known_at(first_test))
     plan = _search_plan(backtest, tuning)
-    scorer = TrialScorer(past, model[forecaster], plan, first_test, tuning, scoring, compute, folder)
+    scorer = TrialScorer(past, known[forecaster], plan, first_test, tuning, scoring, compute, folder)
     key = _search_key(scorer)
     parts: dict[str, Any] = {
         "data": data,
@@ -105,7 +110,8 @@ class TrialScorer:
 
     def score(self, settings: Mapping[str, Any]) -> ScoreSums:
         """Return the sums from which the score of some settings is computed."""
-        changed = {name.replace(".", "__"): value for name, value in settings.items()}
+        inner = "forecaster__" if isinstance(self.forecaster, AcrossBorders) else ""
+        changed = {inner + name.replace(".", "__"): value for name, value in settings.items()}
         forecaster = clone(self.forecaster).set_params(**changed)
         data, name = self._data(), "trial"
         with tempfile.TemporaryDirectory(dir=self.folder, prefix="trial-") as store:

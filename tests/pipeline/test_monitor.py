@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from ilp_models import Audit, LightGBM
+from ilp_models.data.neighbours import Neighbours
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.pipeline.monitoring_replay import check_terms
 from ilp_models.pipeline.run_folder import RunFolder
@@ -208,6 +209,28 @@ def test_a_source_without_an_account_of_lost_places_says_so(quiet):
 def test_other_terms_than_audited_are_refused(audited, city, words, match):
     with pytest.raises(WithheldError, match=match):
         watch(audited, city, *words)
+
+
+def test_a_forecaster_that_knows_neighbours_is_monitored_with_their_newer_records(tmp_path, city):
+    methods = ("model=[moving_average,ewma]", "forecaster=ewma", f"backtest.refit_every={AUDITED}")
+    plan = (*LENIENT, *methods, "backtest.horizon=1", f"backtest.test_periods={AUDITED}")
+    other = build_task("weekly", "data.seed=5", f"data.west={city.west + 4000}")[1]["data"]
+
+    def beyond(weeks_less, reach_m=2000):
+        return Neighbours({"east": Until(other, weeks_less)}, reach_m)
+
+    def watched(neighbours):
+        words = (f"source='{done.folder}'", *SAME, *WATCHED, *methods)
+        return run_task("monitor", tmp_path, *words, data=Until(city, 0), neighbours=neighbours)
+
+    declare(tmp_path, *plan, data=Until(city, NEW), neighbours=beyond(NEW))
+    done = run_task("weekly", tmp_path, *plan, data=Until(city, NEW), neighbours=beyond(NEW))
+    assert done.decision["admitted"]
+    assert facts_of(watched(beyond(0)))["new_periods"] == NEW
+    with pytest.raises(WithheldError, match=r"knew 1 neighbour within 2000 m, .* no neighbour. .* neighbour east"):
+        watched(beyond(NEW))
+    with pytest.raises(WithheldError, match="give 1 neighbour within 500 m"):
+        watched(beyond(0, 500))
 
 
 def revised(table, start):

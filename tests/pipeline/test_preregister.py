@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ilp_models.audit.register.register import Register
+from ilp_models.data.neighbours import Neighbours
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.pipeline import preregister
 from tests.pipeline.small_city import GROUPS, LENIENT, build_task, declare, run_apart, run_task
@@ -36,6 +37,13 @@ def test_a_declaration_is_one_line_with_all_choices(tmp_path):
     assert f"last={Register(tmp_path / 'register.jsonl').verify().digest}" in text
     assert all(one in text for one in (SOFTER, line.decision[:16], "top areas: top areas, to test with", "O. Wner"))
     assert not (tmp_path / "forecasts").exists()
+
+
+def test_a_declaration_states_the_neighbours_and_does_not_read_them(tmp_path):
+    text = declare(tmp_path, neighbours=Neighbours({"east": "not read"}, 500.0)).text
+    content = line_of(tmp_path).content
+    assert (content["neighbours"], content["reach_m"]) == (["east"], 500.0)
+    assert "neighbours   east within 500 m" in text
 
 
 def test_without_a_group_table_the_declaration_says_so(tmp_path):

@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 
 from ilp_models.cli.app import find_configs
 from ilp_models.cli.instantiate import resolve
+from ilp_models.data.neighbours import Neighbours
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.pipeline.tune import run
 from ilp_models.pipeline.tuning_report import gain_of
@@ -108,6 +109,26 @@ def test_a_trial_scores_what_a_backtest_that_ends_before_the_test_says(done, fir
     )
     expected = summary.set_index("crime_type").loc["all", "value"]
     assert trials_of(done)["deviance"][0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_trials_know_the_records_of_neighbours(tmp_path):
+    own = build_task("tune", "data.seed=1")[1]["data"]
+    other = build_task("tune", "data.seed=5", f"data.west={own.west + 4000}")[1]["data"]
+    words = (
+        "model=[empirical_bayes]",
+        "forecaster=empirical_bayes",
+        "scoring.baseline=empirical_bayes",
+        "tuning.trials=2",
+    )
+    space = "++tuning.space={reach_cells:{low:0.5,high:2.0}}"
+    found = []
+    for name, neighbours in (("alone", None), ("known", Neighbours({"east": other}))):
+        (tmp_path / name).mkdir()
+        done = run_task("tune", tmp_path / name, *TUNE[3:-1], *words, space, data=own, neighbours=neighbours)
+        assert (done.folder / "borders.csv").exists() == (name == "known")
+        assert not trials_of(done)["reason"].any()
+        found.append(trials_of(done)["deviance"].to_numpy(dtype=float))
+    assert (found[0] != found[1]).all()
 
 
 def test_the_same_command_continues_the_study_and_leaves_no_forecasts(done, shelf):
