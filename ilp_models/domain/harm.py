@@ -124,11 +124,7 @@ class HarmSet:
         counted = tuple(kind for kind, enforcement in kinds.items() if not enforcement)
         unknown = [kind for kind in counted if kind not in self.mapping]
         if unknown:
-            msg = (
-                f"The harm set {self.name} has no weight for {', '.join(unknown)}. Map each to a category in "
-                f"harm.{self.name}.mapping, leave this set out, or give your own with harm=[...,own]."
-            )
-            raise InputError(msg)
+            raise InputError(self._unmapped_text(unknown))
         ends = np.array([self._reading(kind) for kind in counted], dtype=float).reshape(-1, 2)
         if not ends.any():
             msg = f"The harm set {self.name} gives no harm to {', '.join(crime_types)}. Give a weight above 0 to one."
@@ -146,6 +142,19 @@ class HarmSet:
     def digest(self) -> str:
         """Return the SHA-256 of name, origin, weights and mapping."""
         return digest_of(json.dumps(asdict(self), sort_keys=True, default=list))
+
+    def _unmapped_text(self, kinds: Sequence[str]) -> str:
+        """Return which types have no weight, with the lines that map the first one in a file of settings."""
+        start = f"The harm set {self.name} has no weight for {'; '.join(kinds)}."
+        if self.weights.keys() == self.mapping.keys():  # a file with one row for each type
+            return f"{start} Add a row for each to its file."
+        entry = {_CATEGORIES: ["CATEGORY"], _DOUBT: "WHY"}
+        line = json.dumps({"harm": {self.name: {"mapping": {kinds[0]: entry}}}}, ensure_ascii=False)
+        return (
+            f"{start} Map each to categories of the set ({', '.join(self.weights)}) in harm.{self.name}.mapping. "
+            f"In the file of your jurisdiction or experiment, for example: {line}. Or leave this set out, or give your "
+            "own with harm=[...,own]."
+        )
 
     def _reading(self, kind: str) -> tuple[float, float]:
         """Return the lowest and the highest weight of a crime type."""

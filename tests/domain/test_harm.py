@@ -1,9 +1,11 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,8 +123,19 @@ def test_invalid_sets_are_refused(changes, message):
 
 
 def test_a_type_without_a_mapping_is_named_with_the_set_and_the_fix():
-    with pytest.raises(InputError, match=r"days has no weight for Arson, Robbery\. Map .* harm\.days\.mapping"):
+    with pytest.raises(InputError, match=r"days has no weight for Arson; Robbery\. Map .* harm\.days\.mapping"):
         days().for_types(["Arson", "Assault", "Robbery"])
+
+
+@pytest.mark.parametrize("kind", ["Assaults and threats", 'Acts, "so-called": [x]'])
+def test_the_lines_that_the_error_shows_map_a_type(kind):
+    with pytest.raises(InputError, match="no weight") as caught:
+        days().for_types([kind])
+    line = str(caught.value).split("for example: ")[1].split(". Or leave")[0].replace("CATEGORY", "common")
+    mapping = yaml.safe_load(line)["harm"]["days"]["mapping"]
+    found = replace(days(), mapping={**days().mapping, **mapping}).for_types([kind])
+    assert found.low.tolist() == [10.0]
+    assert found.doubts == ("WHY",)
 
 
 def test_a_set_must_give_some_harm():
