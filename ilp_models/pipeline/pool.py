@@ -79,8 +79,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
                 written.append(cutoff.isoformat())
         except NotRunError as error:
             reasons.append(str(error))
-    known = 0 if reasons else len(_history(study, study.cutoff, kinds).events)
-    facts = {"jurisdiction": name, "left_out": "; ".join(reasons), "records": known}
+    known = study.events.select_types(kinds).known_at(calendar.earlier(study.cutoff, study.record_lag))
+    facts = {"jurisdiction": name, "left_out": "; ".join(reasons), "records": 0 if reasons else len(known)}
     facts |= {"types_left_out": left_out, "cutoffs": written}
     write_json(folder / CONTRIBUTION, facts)
     if reasons:

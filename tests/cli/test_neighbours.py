@@ -15,6 +15,13 @@ def test_names_become_the_data_declarations_of_the_files():
     assert found["jurisdictions"]["simulated_east"]["_target_"].endswith("SimulatedCity")
 
 
+def test_neighbours_get_the_crime_type_scheme_of_the_jurisdiction():
+    config = {"data": {"crime_scheme": "iccs"}, "neighbours": {"jurisdictions": ["toronto", "simulated_east"]}}
+    declared = with_neighbours(config, Settings(find_configs(), "monitor"))["neighbours"]["jurisdictions"]
+    assert declared["toronto"]["crime_scheme"] == "iccs"
+    assert "crime_scheme" not in declared["simulated_east"]  # its class has no such setting
+
+
 @pytest.mark.parametrize("config", [{}, {"neighbours": {"jurisdictions": []}}, {"neighbours": None}])
 def test_without_names_nothing_changes(config):
     assert with_neighbours(config, Settings(find_configs(), "forecast")) == config

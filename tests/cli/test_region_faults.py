@@ -16,10 +16,11 @@ from matplotlib.figure import Figure
 from ilp_models.audit.register.register import Register
 from ilp_models.cli import jurisdiction_run
 from ilp_models.cli.app import App, find_configs
+from ilp_models.cli.region import run_all
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.region import RunState
 from ilp_models.pipeline.region import read_region, write_region
-from tests.cli.test_region import SMALL, options, region_run  # noqa: F401 - a fixture
+from tests.cli.test_region import SMALL, Recorded, options, region_run  # noqa: F401 - a fixture
 
 # The stages of a week: what kills itself, and at which call. The last one has written its line of the register.
 STAGES = {
@@ -95,12 +96,13 @@ def lines_of(run):
 
 @pytest.mark.slow
 def test_a_worker_killed_in_any_stage_loses_nothing_and_decides_nothing(options, attempts):  # noqa: F811
-    run = region_run(options, {"jurisdictions": ["north"]}, *WEEK, task="weekly")
+    run, planned = region_run(options, {"jurisdictions": ["north"]}, *WEEK, task="weekly"), Recorded()
+    run.run(planned)
     home = run.output / "north" / "weekly"
     names = list(STAGES)
     for two in zip(names[::2], names[1::2], strict=True):
         attempts[:] = two
-        (result,) = run.run(LocalProcesses(1))
+        (result,) = run_all(planned.jobs, LocalProcesses(1))
         assert (result.state, result.attempts, attempts) == (RunState.FAILED, 2, []), two
         assert "SIGKILL" in result.error
         assert not os.path.lexists(home / "latest")
@@ -110,7 +112,7 @@ def test_a_worker_killed_in_any_stage_loses_nothing_and_decides_nothing(options,
     with contextlib.ExitStack() as locks:  # another run on the same store
         for folder in (run.output / "north" / "forecasts").iterdir():
             locks.enter_context(filelock.FileLock(folder / ".lock"))
-        (result,) = run.run(LocalProcesses(1))
+        (result,) = run_all(planned.jobs, LocalProcesses(1))
         assert (result.state, lines_of(run)) == (RunState.FAILED, ["decided"])
         assert "Another run is writing the forecasts" in result.error
     (result,) = run.run(LocalProcesses(1))
