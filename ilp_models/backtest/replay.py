@@ -194,7 +194,8 @@ def run_chain(task: ChainTask) -> ChainOutcome:
 def _recorded_counts(task: ChainTask) -> xr.DataArray:
     """Return the recorded counts of all periods that a chain forecasts; events are located once, not at each cutoff."""
     periods = pd.period_range(task.chain[0].periods[0], task.chain[-1].periods[-1])
-    return Panel.count(task.data.events, task.data.grid, task.data.calendar, periods).counts
+    counts = Panel.count(task.data.events, task.data.grid, task.data.calendar, periods).counts
+    return counts.astype(np.int32)  # the type of stored counts
 
 
 def _forecast_fold(

@@ -14,6 +14,8 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 
+Counts = npt.NDArray[np.int16] | npt.NDArray[np.int32]
+
 DIMS = ("crime_type", "cell", "period")
 
 
@@ -21,7 +23,7 @@ DIMS = ("crime_type", "cell", "period")
 class Panel:
     """A dense cube of counts: make one with `Panel.count`."""
 
-    counts: xr.DataArray  # (crime_type, cell, period), integers >= 0; period is a PeriodIndex without gaps
+    counts: xr.DataArray  # (crime_type, cell, period), small integers >= 0; period is a PeriodIndex without gaps
     outside: int = 0  # events in these periods that lie in no cell
 
     def __post_init__(self) -> None:
@@ -44,8 +46,8 @@ class Panel:
 
     @property
     def values(self) -> npt.NDArray[np.int32]:
-        """The counts as an array, shape (crime types, cells, periods)."""
-        return np.asarray(self.counts.values)
+        """The counts as a new array that arithmetic does not overflow, shape (crime types, cells, periods)."""
+        return np.asarray(self.counts.values, dtype=np.int32)
 
     @cached_property
     def by_period(self) -> npt.NDArray[np.float32]:
@@ -65,7 +67,18 @@ class Panel:
         cell = grid.locate(events)
         counted = inside & (cell >= 0)
         code = events.table["crime_type"].cat.codes.to_numpy().astype(np.int64)
-        flat = (code[counted] * shape[1] + cell[counted]) * shape[2] + period[counted]
-        values = np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).astype(np.int32)
+        unit = cell[counted] * shape[2] + period[counted]
+        values = _count_units(code[counted], unit, shape)
         coords = {"crime_type": list(types), "cell": grid.cells, "period": periods}
         return cls(xr.DataArray(values, dims=DIMS, coords=coords, name="count"), int(inside.sum() - counted.sum()))
+
+
+def _count_units(code: npt.NDArray[np.int64], unit: npt.NDArray[np.int64], shape: tuple[int, int, int]) -> Counts:
+    """Return the counts of each crime type, in 16 bits where they fit; one type at a time is counted in 64 bits."""
+    values: Counts = np.zeros(shape, dtype=np.int16)
+    for kind in range(shape[0]):
+        found = np.bincount(unit[code == kind], minlength=shape[1] * shape[2])
+        if values.dtype == np.int16 and found.max(initial=0) > np.iinfo(np.int16).max:
+            values = values.astype(np.int32)
+        values[kind] = found.reshape(shape[1:])
+    return values

@@ -58,7 +58,18 @@ def test_a_type_without_events_has_a_row_of_zeros():
     panel = Panel.count(events, SquareGrid(500).build(events), Calendar())
     assert panel.counts.indexes["crime_type"].tolist() == ["Assault", "Robbery", "Auto Theft"]
     assert panel.counts.sum(["cell", "period"]).values.tolist() == [1, 0, 0]
-    assert panel.counts.dtype == np.int32
+    assert panel.counts.dtype == np.int16
+
+
+@pytest.mark.parametrize(("busiest", "width"), [(32_767, np.int16), (32_768, np.int32)])
+def test_counts_that_do_not_fit_in_16_bits_have_32(busiest, width):
+    size = busiest + 3
+    when, kind = ["2021-01-12"] * (size - 1) + ["2021-01-05"], ["Assault"] * 2 + ["Robbery"] * (size - 2)
+    events = events_at([500_100] * size, [4_800_100] * size, when, crime_type=kind, types=("Assault", "Robbery"))
+    panel = Panel.count(events, SquareGrid(500).build(events), Calendar())
+    assert panel.counts.dtype == width
+    assert panel.values[:, 0].sum(axis=1).tolist() == [2, size - 2]
+    assert panel.values.max() == busiest
 
 
 def test_one_week_of_data_is_a_panel_of_one_period():
