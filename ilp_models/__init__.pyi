@@ -12,7 +12,10 @@ from ilp_models.audit.register.register import Register as Register
 from ilp_models.compute.dask_cluster import DaskCluster as DaskCluster
 from ilp_models.compute.local import LocalProcesses as LocalProcesses
 from ilp_models.data.simulated.city import SimulatedCity as SimulatedCity
+from ilp_models.description.change import ChangeTable as ChangeTable
+from ilp_models.description.concentration import Concentration as Concentration
 from ilp_models.description.hot_spots import HotSpots as HotSpots
+from ilp_models.description.hours import HourProfile as HourProfile
 from ilp_models.description.near_repeats import NearRepeats as NearRepeats
 from ilp_models.domain.calendar import Calendar as Calendar
 from ilp_models.domain.errors import IlpError as IlpError
@@ -72,6 +75,8 @@ from ilp_models.pipeline.backtesting import run_backtest as run_backtest
 from ilp_models.pipeline.brief import compile_brief as compile_brief
 from ilp_models.pipeline.brief_files import write_brief as write_brief
 from ilp_models.pipeline.comparison import compare_forecasts as compare_forecasts
+from ilp_models.pipeline.description import describe_events as describe_events
+from ilp_models.pipeline.description import write_description as write_description
 from ilp_models.pipeline.events_reader import load_toronto as load_toronto
 from ilp_models.pipeline.events_reader import read_events as read_events
 from ilp_models.pipeline.forecasting import explain_forecast as explain_forecast

@@ -17,7 +17,7 @@ from ilp_models.data.intake import IntakeRules, read_events
 from ilp_models.data.label_screening import AreaList, refuse_personal_types
 from ilp_models.data.reader import RawRecords, read_records
 from ilp_models.data.row_blocks import RowSelection
-from ilp_models.data.schema import ColumnMapping, refuse_person_column, refuse_person_values
+from ilp_models.data.schema import UNTIL_ROLES, ColumnMapping, refuse_person_column, refuse_person_values
 from ilp_models.data.time_formats import EPOCHS
 from ilp_models.data.timestamps import ISO, TimestampParser
 from ilp_models.domain.digest import digest_of
@@ -116,6 +116,9 @@ class DelimitedFiles:
     publisher_types : str, optional
         The table that maps labels to the scheme: ``chicago``, ``nyc``, ``police_uk``, ``portland``, ``toronto``, or a
         CSV file with the columns ``label`` (or ``label_1`` and ``label_2``) and ``code``.
+    max_span : str, optional
+        Longest span from ``occurred_at`` to ``occurred_until``, such as ``7 days``. Records with a longer one are set
+        aside, because they say almost nothing about the time. By default none are.
 
     Raises
     ------
@@ -165,6 +168,7 @@ class DelimitedFiles:
     crime_type: str | None = None
     crime_scheme: str | None = None
     publisher_types: str | None = None
+    max_span: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that are wrong on their own; `read` checks how they fit together."""
@@ -179,6 +183,8 @@ class DelimitedFiles:
         settings.one_of("data.decimal", self.decimal, (".", ","))
         settings.encoding("data.encoding", self.encoding)
         settings.delay("data.reporting_delay", self.reporting_delay)
+        if self.max_span is not None:
+            settings.delay("data.max_span", self.max_span)
         self._check_lists()
         self._check_numbers()
 
@@ -231,8 +237,11 @@ class DelimitedFiles:
         """Return the digest of all settings except for those that choose the files, their span and their name."""
         unused = () if self.crime_scheme else _OF_SCHEMES
         settings = {name: one for name, one in describe(self).items() if name not in (*_OF_THE_FILES, *unused)}
-        if settings["columns"].get(_DETAIL) is None:  # so that files read without it keep their digest
-            settings["columns"].pop(_DETAIL, None)
+        for role in (_DETAIL, *UNTIL_ROLES):
+            if settings["columns"].get(role) is None:  # so that files read without it keep their digest
+                settings["columns"].pop(role, None)
+        if self.max_span is None:
+            settings.pop("max_span")
         return digest_of(json.dumps([settings, dict(file_digests(settings))], sort_keys=True))
 
     def _rules(self, columns: ColumnMapping) -> IntakeRules:
@@ -258,6 +267,7 @@ class DelimitedFiles:
             exclude=Exclusion.from_settings(self.exclude),
             area_list=None if self.area_list is None else AreaList.from_file(self.area_list),
             publisher_types=self._publisher_types(columns),
+            max_span=None if self.max_span is None else settings.delay("data.max_span", self.max_span),
         )
 
     def _publisher_types(self, columns: ColumnMapping) -> PublisherTypes | None:

@@ -25,12 +25,13 @@ from ilp_models.data.label_screening import (
 from ilp_models.data.personal_data import looks_personal
 from ilp_models.data.quality import count_by_type, quality_findings
 from ilp_models.data.reader import RawRecords
-from ilp_models.data.repeats import equal_to_earlier, find_repeats
+from ilp_models.data.repeats import find_repeats, flag_duplicates
 from ilp_models.data.row_filter import Mask, RowFilter
 from ilp_models.data.schema import ColumnMapping
+from ilp_models.data.spans import read_spans
 from ilp_models.data.time_formats import describe_unreadable, refuse_contradicting_formats
 from ilp_models.data.timestamps import TimestampParser
-from ilp_models.domain.events import Events
+from ilp_models.domain.events import UNTIL, Events
 from ilp_models.domain.intake import IntakeError, IntakeReport
 
 
@@ -53,6 +54,7 @@ class IntakeRules:
     exclude: tuple[Exclusion, ...] = ()
     area_list: AreaList | None = None  # labels that the user declares as official areas
     publisher_types: PublisherTypes | None = None  # categories of the labels in a shared scheme
+    max_span: pd.Timedelta | None = None  # longest span in which an incident may have happened
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,7 @@ class ParsedRecords:
     areas: pd.Series | None
     without_coordinates: npt.NDArray[np.int64]  # rows rejected only for missing or zero coordinates
     excluded: tuple[str, ...] = ()  # number, place and reason of each exclusion
+    until: pd.Series | None = None  # latest time of each incident; NaT where only one time is known
 
 
 def read_events(records: RawRecords, rules: IntakeRules, source: str, attribution: str, rejects: Path | None) -> Events:
@@ -92,12 +95,14 @@ def parse_records(records: RawRecords, rules: IntakeRules) -> ParsedRecords:
     rows = RowFilter.from_records(records)
     rows, crime_types = select_crime_types(rows, rules)
     rows, occurred = parse_times(rows, rules)
+    rows, until = read_spans(rows, rules.timestamps, rules.columns, occurred, rules.max_span)
     rows, coordinates, without_coordinates = locate(rows, rules)
     shown = [rules.columns.declared()[role] for role in rules.columns.coordinates]
     rows, excluded = exclude_places(rows, coordinates, rules.exclude, shown)
     rows, areas = read_areas(rows, rules, coordinates)
-    rows = flag_duplicates(rows, rules, (occurred.to_numpy(), coordinates.x, coordinates.y))
-    return ParsedRecords(rows, crime_types, occurred, coordinates, areas, without_coordinates, excluded)
+    parsed = (occurred.to_numpy(), coordinates.x, coordinates.y)
+    rows = flag_duplicates(rows, rules.columns.crime_type, parsed, drop=rules.drop_duplicates)
+    return ParsedRecords(rows, crime_types, occurred, coordinates, areas, without_coordinates, excluded, until)
 
 
 def select_crime_types(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, CrimeTypeLabels]:
@@ -174,18 +179,6 @@ def read_areas(rows: RowFilter, rules: IntakeRules, located: Coordinates) -> tup
     return rows.flag("area missing", _mask(areas.isna())), areas
 
 
-def flag_duplicates(rows: RowFilter, rules: IntakeRules, parsed: Sequence[npt.NDArray[np.generic]]) -> RowFilter:
-    """Flag or remove records that repeat an earlier record in every column that is read."""
-    table = rows.records.table
-    repeated = np.zeros(len(table), dtype=bool)
-    repeated[equal_to_earlier(table, np.flatnonzero(rows.remaining), parsed)] = True
-    shown, compared = [rules.columns.crime_type], ", ".join(table.columns)
-    if rules.drop_duplicates:
-        return rows.remove("exact duplicates", "left out", repeated, shown, f"equal in {compared}.")
-    note = f"equal in {compared}; kept, because one incident can have several records."
-    return rows.flag("exact duplicates", repeated, shown, note)
-
-
 def parse_reports(parsed: ParsedRecords, rules: IntakeRules) -> tuple[ParsedRecords, pd.Series]:
     """Return the report time of each remaining row; flag missing report times and those before the incident.
 
@@ -224,6 +217,8 @@ def build_events(parsed: ParsedRecords, reported: pd.Series, rules: IntakeRules)
             "y": parsed.coordinates.y[remaining],
         }
     )
+    if parsed.until is not None:
+        table[UNTIL] = parsed.until[remaining].to_numpy()
     if parsed.areas is not None:
         table["area"] = parsed.areas[remaining].astype("category").array
     start, end = _span(occurred, rules)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ilp_models.data.crime_types import clean_labels
 from ilp_models.data.reader import RawRecords
+from ilp_models.data.row_filter import RowFilter
 
 MAX_SHARE: Final = 0.05  # of the records of the smaller file, equal in every declared column
 MAX_SHARE_OF_PLACES: Final = 0.5  # equal in time, place and label only, as where an export numbers its records again
@@ -83,3 +84,15 @@ def _most_repeated(columns: pd.DataFrame, file: pd.Series, names: Sequence[str])
     shares = sums[:, 2] / np.bincount(file)[sums[:, :2]].min(axis=1)
     first, second, equal = sums[int(np.argmax(shares))]
     return RepeatedFiles(names[first], names[second], int(equal), float(shares.max()))
+
+
+def flag_duplicates(rows: RowFilter, shown: str, parsed: Sequence[npt.NDArray[np.generic]], *, drop: bool) -> RowFilter:
+    """Flag or remove records that repeat an earlier record in every column that is read."""
+    table = rows.records.table
+    repeated = np.zeros(len(table), dtype=bool)
+    repeated[equal_to_earlier(table, np.flatnonzero(rows.remaining), parsed)] = True
+    compared = ", ".join(table.columns)
+    if drop:
+        return rows.remove("exact duplicates", "left out", repeated, [shown], f"equal in {compared}.")
+    note = f"equal in {compared}; kept, because one incident can have several records."
+    return rows.flag("exact duplicates", repeated, [shown], note)

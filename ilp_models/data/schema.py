@@ -10,6 +10,8 @@ from ilp_models.domain.errors import InputError
 
 _TIMES: Final = ("occurred_at", "occurred_date", "occurred_month")
 _TIMES_OF_DAY: Final = ("occurred_hour", "occurred_time")
+_UNTIL: Final = ("occurred_until", "occurred_until_date")
+UNTIL_ROLES: Final = (*_UNTIL, "occurred_until_time")
 _REPORTS: Final = ("reported_at", "reported_date")
 
 
@@ -31,6 +33,13 @@ class ColumnMapping:
         Time of the day such as ``23:10``, ``23:10:00`` or ``2310``, in addition to ``occurred_date``.
     occurred_month : str, optional
         Month of the incident, if nothing finer is published. Events are dated to its first day.
+    occurred_until : str, optional
+        Latest date and time at which the incident may have happened, where ``occurred_at`` or ``occurred_date`` is the
+        earliest: the return of the owner, for a burglary.
+    occurred_until_date : str, optional
+        Its date instead; without ``occurred_until_time`` the end of that day.
+    occurred_until_time : str, optional
+        Its time of the day, in addition to ``occurred_until_date``.
     reported_at : str, optional
         Date and time of the report to the police.
     reported_date : str, optional
@@ -56,6 +65,9 @@ class ColumnMapping:
     occurred_hour: str | None = None
     occurred_time: str | None = None
     occurred_month: str | None = None
+    occurred_until: str | None = None
+    occurred_until_date: str | None = None
+    occurred_until_time: str | None = None
     reported_at: str | None = None
     reported_date: str | None = None
     lat: str | None = None
@@ -72,6 +84,15 @@ class ColumnMapping:
             raise InputError(msg)
         if self._given(_TIMES_OF_DAY) and (self.occurred_date is None or len(self._given(_TIMES_OF_DAY)) > 1):
             msg = "data.columns takes one of occurred_hour and occurred_time, and only together with occurred_date."
+            raise InputError(msg)
+        if len(self._given(_UNTIL)) > 1 or (self.occurred_until_time and self.occurred_until_date is None):
+            msg = (
+                "data.columns takes one of occurred_until and occurred_until_date, and occurred_until_time only with "
+                "occurred_until_date; remove the others."
+            )
+            raise InputError(msg)
+        if self._given(_UNTIL) and self.occurred_month is not None:
+            msg = "data.columns.occurred_month has no span; remove occurred_until, or set occurred_at."
             raise InputError(msg)
         if len(self._given(_REPORTS)) > 1:
             msg = "data.columns has both reported_at and reported_date; remove one."
@@ -107,7 +128,7 @@ class ColumnMapping:
     @property
     def with_dates(self) -> tuple[str, ...]:
         """The columns with dates of occurrence and report."""
-        return tuple(column for role, column in self.declared().items() if role in (*_TIMES, *_REPORTS))
+        return tuple(column for role, column in self.declared().items() if role in (*_TIMES, *_UNTIL, *_REPORTS))
 
     def declared(self) -> dict[str, str]:
         """Return the columns that are set, by role."""

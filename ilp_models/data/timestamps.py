@@ -42,6 +42,17 @@ class TimestampParser:
             day = day + _times_of_day(table[columns.occurred_time])
         return day
 
+    def until(self, table: pd.DataFrame, columns: ColumnMapping) -> pd.Series | None:
+        """Return the latest time at which each incident may have happened, or None if no column is declared."""
+        if columns.occurred_until is not None:
+            return self.parse(table[columns.occurred_until])
+        if columns.occurred_until_date is None:
+            return None
+        day: pd.Series = self._parse_local(table[columns.occurred_until_date]).dt.normalize()
+        if columns.occurred_until_time is None:
+            return day + pd.Timedelta(days=1)
+        return day + _times_of_day(table[columns.occurred_until_time])
+
     def reported(self, table: pd.DataFrame, columns: ColumnMapping) -> pd.Series | None:
         """Return the time at which each incident was reported, or None if no report column is declared."""
         if columns.reported_at is not None:

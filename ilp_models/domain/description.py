@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import cached_property
+from typing import Final, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
-from ilp_models.domain.grid import Grid
+from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.notebook_html import html_summary
+
+OWN_LABEL: Final = "area"  # level of the publisher's own area labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +23,54 @@ class DescriptionData:
 
     events: Events
     grid: Grid
-    area_level: str | None = None  # areas of the tables: a parent level of the grid; None: the first one, if any
+    # areas of the tables, a parent level of the grid; None: the first level, or else the labels of the records
+    area_level: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a level of areas that the grid does not have."""
+        levels = self._levels
+        if self.area_level is not None and self.area_level not in levels:
+            known = f"choose one of {', '.join(levels)}" if levels else "there is none; set grid.parents"
+            msg = f"area_level={self.area_level!r} is no level of areas of the grid; {known}."
+            raise InputError(msg)
+
+    @property
+    def _levels(self) -> list[str]:
+        own = [OWN_LABEL] if OWN_LABEL in self.events.table else []
+        return list(dict.fromkeys([*map(str, self.grid.parents.columns), *own]))
+
+    @cached_property
+    def event_cells(self) -> npt.NDArray[np.int64]:
+        """The cell of each event, -1 outside the grid."""
+        return self.grid.locate(self.events)
+
+    @property
+    def level(self) -> str | None:
+        """The level of areas; None without any."""
+        return self.area_level or next(iter(self._levels), None)
+
+    @cached_property
+    def event_areas(self) -> npt.NDArray[np.object_]:
+        """The area of each event, empty where it has none.
+
+        The label of the record itself where the level is the publisher's own, else the area of its cell.
+        """
+        if self.level == OWN_LABEL and OWN_LABEL in self.events.table:
+            return np.asarray(self.events.table[OWN_LABEL].astype(object).fillna("").to_numpy(), dtype=object)
+        cells = self.event_cells
+        return np.asarray(np.where(cells >= 0, self._cell_areas[cells], ""), dtype=object)
+
+    @property
+    def areas(self) -> list[str]:
+        """All areas in order, also those without an event."""
+        found = {*map(str, self._cell_areas), *map(str, np.unique(self.event_areas.astype(str)))}
+        return sorted(found - {""})
+
+    @property
+    def _cell_areas(self) -> npt.NDArray[np.object_]:
+        if self.level not in self.grid.parents.columns:
+            return np.full(len(self.grid), "", dtype=object)
+        return np.asarray(parent_labels(self.grid, self.level), dtype=object)
 
 
 @dataclass(frozen=True, eq=False)

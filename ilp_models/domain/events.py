@@ -15,7 +15,8 @@ from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.notebook_html import html_summary
 
 REQUIRED: Final = ("occurred_at", "reported_at", "crime_type", "x", "y")
-OPTIONAL: Final = ("area",)
+UNTIL: Final = "occurred_until"
+OPTIONAL: Final = ("area", UNTIL)
 
 AS_OF_END: Final = "end"
 _NO_DELAY: Final = pd.Timedelta(0)
@@ -32,7 +33,8 @@ class Events:
     table : DataFrame
         ``occurred_at`` and ``reported_at`` (datetime64, wall clock of ``time_zone``, no zone attached),
         ``crime_type`` (categorical), ``x`` and ``y`` (float64, metres in ``crs``), and optionally
-        ``area`` (categorical: the publisher's own area label).
+        ``area`` (categorical: the publisher's own area label). An incident in a span of time has its earliest time in
+        ``occurred_at`` and its latest in the optional ``occurred_until`` (datetime64; NaT where it is not known).
     crs : str
         A projected coordinate reference system in metres, such as ``EPSG:32617``.
     time_zone : str
@@ -95,6 +97,9 @@ class Events:
             msg = f"data.as_of={self.as_of!r} is not a date. Write it as 2021-12-27, or {AS_OF_END}."
             raise InputError(msg)
         _refuse_types(self.table)
+        if UNTIL in columns and (self.table[UNTIL] < self.table["occurred_at"]).any():
+            msg = "Some events end before they occurred; set occurred_until to NaT for these."
+            raise InputError(msg)
         if (self.table["reported_at"] < self.table["occurred_at"]).any():
             msg = "Some events are reported before they occurred; set reported_at to occurred_at for these."
             raise InputError(msg)
@@ -197,6 +202,9 @@ class Events:
                 _wall_clock(table[name], self.time_zone, time_zone) for name in ("occurred_at", "reported_at")
             )
             table = table.assign(occurred_at=occurred, reported_at=np.maximum(occurred, reported))
+            if UNTIL in table:
+                until = _wall_clock(table[UNTIL], self.time_zone, time_zone)
+                table = table.assign(**{UNTIL: np.maximum(occurred, until)})
             start, end = _wall_clock(pd.Series([start, end]), self.time_zone, time_zone)
         return replace(self, table=table, crs=crs, time_zone=time_zone, start=start, end=end, intake=None)
 
@@ -212,7 +220,7 @@ class Events:
             labels = None
             if isinstance(column.dtype, pd.CategoricalDtype):
                 labels, column = list(map(str, column.cat.categories)), column.cat.codes
-            elif name.endswith("_at"):
+            elif pd.api.types.is_datetime64_dtype(column):
                 column = column.astype("datetime64[us]").astype("int64")
             columns.append([name, labels, column.to_numpy()])
         return digest_of(span, columns)
@@ -235,11 +243,11 @@ def _wall_clock(times: pd.Series, zone: str, other: str) -> pd.Series:
 
 def _refuse_types(table: pd.DataFrame) -> None:
     """Refuse times with a zone, labels that are not categorical and coordinates that are not finite numbers."""
-    for name in ("occurred_at", "reported_at"):
+    for name in ("occurred_at", "reported_at", *([UNTIL] if UNTIL in table else [])):
         if not pd.api.types.is_datetime64_dtype(table[name]):
             msg = f"Events need {name} as wall-clock times without a zone, not {table[name].dtype}; convert the column."
             raise InputError(msg)
-    for name in ("crime_type", *(name for name in OPTIONAL if name in table)):
+    for name in ("crime_type", *(["area"] if "area" in table else [])):
         if not isinstance(table[name].dtype, pd.CategoricalDtype):
             msg = f"Events need {name} as a categorical column, not {table[name].dtype}; use astype('category')."
             raise InputError(msg)

@@ -1,6 +1,7 @@
 """Write a risk grid as an Excel workbook: grid, sums over areas, changes, scores of the backtest and caveats."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -25,6 +26,8 @@ MAX_ROWS: Final = 1_048_576  # of a worksheet, the header included
 _LONGEST: Final = 16_000  # characters of a cell, of which each counts twice at most (Excel takes 32,767)
 _WIDEST: Final = 60  # characters of a column
 _WIDTH_ROWS: Final = 200  # rows that the width of a column is taken from
+_SHEET_NAME: Final = 31  # characters
+_SHEET_SIGNS: Final = re.compile(r"[\[\]:*?/\\]+")
 _NOT_COPIED: Final = ("period", "geometry")
 _PLACE: Final = ["area", "crime_type", "start", "end"]
 _DAY: Final = "yyyy-mm-dd"
@@ -75,6 +78,36 @@ def write_workbook(
         for name, columns in sheets.items():
             _write_sheet(book, name, columns, marking.headline)
     path.write_bytes(content.getvalue())
+
+
+def write_tables(
+    tables: Mapping[str, pd.DataFrame], path: Path, *, title: str, headline: str, created: pd.Timestamp
+) -> None:
+    """Write a workbook with one sheet for each table; names that a spreadsheet refuses are shortened.
+
+    Raises InputError if a table is too long for a sheet.
+    """
+    for table in tables.values():
+        check_rows(len(table))
+    content = BytesIO()
+    with _open_book(content, path.parent) as book:
+        book.set_properties({"title": title, "comments": headline, "created": created.to_pydatetime()})
+        for name, table in zip(_sheet_names(tables), tables.values(), strict=True):
+            _write_sheet(book, name, _columns(table), headline)
+    path.write_bytes(content.getvalue())
+
+
+def _sheet_names(labels: Iterable[str]) -> list[str]:
+    """Return a name for each label that Excel accepts: at most 31 characters, unique without regard to case."""
+    found: dict[str, str] = {}
+    for label in labels:
+        stem = _SHEET_SIGNS.sub(" ", printable(label, lines=False)).strip(" '")[:_SHEET_NAME] or "sheet"
+        name, number = stem, 1
+        while name.casefold() in found or name.casefold() == "history":  # Excel keeps this name for itself
+            number += 1
+            name = f"{stem[: _SHEET_NAME - 4]} {number}"
+        found[name.casefold()] = name
+    return list(found.values())
 
 
 @contextmanager

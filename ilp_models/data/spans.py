@@ -1,0 +1,34 @@
+"""Read the end of the span in which each incident may have happened."""
+
+import pandas as pd
+
+from ilp_models.data.row_filter import RowFilter
+from ilp_models.data.schema import ColumnMapping
+from ilp_models.data.timestamps import TimestampParser
+
+
+def read_spans(
+    rows: RowFilter,
+    parser: TimestampParser,
+    columns: ColumnMapping,
+    occurred: pd.Series,
+    longest: pd.Timedelta | None,
+) -> tuple[RowFilter, pd.Series | None]:
+    """Return the end of the span of each incident, and None if no column is declared.
+
+    Ends that are missing or before the start are flagged, and the start alone counts. Longer spans are set aside.
+    """
+    until = parser.until(rows.records.table, columns)
+    if until is None:
+        return rows, None
+    shown = [column for role, column in columns.declared().items() if role.startswith("occurred_")]
+    note = "the start counts as the time of the incident."
+    rows = rows.flag("end of the span missing or unreadable", until.isna().to_numpy(), shown, note)
+    backwards = (until < occurred).to_numpy()
+    rows = rows.flag("end of the span before its start", backwards, shown, note)
+    if longest is not None:
+        limit = str(longest).removesuffix(" 00:00:00")
+        rows = rows.remove(
+            f"span longer than data.max_span={limit}", "set aside", (until - occurred > longest).to_numpy(), shown
+        )
+    return rows, until.mask(backwards)

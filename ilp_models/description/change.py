@@ -1,0 +1,277 @@
+"""Change table: this period against earlier ones, with intervals and words only where there is evidence."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import false_discovery_control
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.description import DescribedPart, DescriptionData
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
+from ilp_models.domain.scores import ALL
+from ilp_models.stats.count_change import block_dispersion, change_interval, change_p_values
+
+Floats = npt.NDArray[np.floating[Any]]
+
+PREVIOUS: Final = "previous period"
+YEAR_AGO: Final = "same period last year"
+FOUR: Final = "four periods before"
+FOUR_YEAR_AGO: Final = "same four periods last year"
+TO_DATE: Final = "year to date"
+MORE: Final = "more"
+FEWER: Final = "fewer"
+UNCLEAR: Final = "no clear change"
+NONE: Final = "none recorded"
+_BLOCK: Final = 4
+_WEEKS: Final = pd.Timedelta(days=364)  # the same days of the week, a year before
+_ONE_YEAR: Final = pd.DateOffset(years=1)
+_CITY: Final = ""
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Two spans that are compared, and the number of periods that neighbouring blocks have for the dispersion."""
+
+    name: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+    earlier_start: pd.Timestamp
+    earlier_end: pd.Timestamp
+    block: int = 1
+
+    @property
+    def exposure(self) -> float:
+        """The length of the later span over that of the earlier one."""
+        return float((self.end - self.start) / (self.earlier_end - self.earlier_start))
+
+
+@dataclass(frozen=True)
+class ChangeTable:
+    """Compare recorded crimes of the last whole period with earlier ones, by crime type and area.
+
+    The last period is compared with the period before and with the same period last year. The last four periods are
+    compared with the four before and with the same four last year, and the year to date with last year's. Both counts
+    hold what was known equally long after the end of their span, so that late reports do not look like a fall.
+
+    Parameters
+    ----------
+    calendar : Calendar, optional
+        Length of the periods; weeks from Monday by default.
+    confidence : float, default 0.95
+        Of the intervals.
+    false_discovery_rate : float, default 0.05
+        Share of the changes put into words that may be chance, for the whole study area and for the areas, each
+        (Benjamini and Hochberg 1995).
+    series_periods : int, default 52
+        Periods of the table of counts.
+
+    Raises
+    ------
+    InputError
+        If a share is not between 0 and 1, or there are fewer than 2 periods in the series.
+
+    Notes
+    -----
+    p-values are those of the E-test [1]_, intervals of the difference combine exact limits [2]_. Counts of crimes vary
+    more than Poisson counts. How much more is measured on neighbouring periods of the past year, and widens both.
+
+    References
+    ----------
+    .. [1] Krishnamoorthy, Thomson (2004). A more powerful test for comparing two Poisson means. Journal of Statistical
+       Planning and Inference 119, 23-35.
+    .. [2] Zou, Donner (2008). Construction of confidence limits about effect measures: a general approach. Statistics
+       in Medicine 27, 1693-1702.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(weeks=60, size_km=3, districts=3).read()
+    >>> description = ilp.describe_events(events, ilp.SquareGrid(1000), parts=[ilp.ChangeTable()])
+    >>> table = description.part("change").tables["change"]
+    >>> table.loc[table["crime_type"] == "all", ["comparison", "count", "earlier"]].head(1).to_dict("records")
+    [{'comparison': 'previous period', 'count': 311, 'earlier': 307}]
+    """
+
+    calendar: Calendar = field(default_factory=Calendar)
+    confidence: float = 0.95
+    false_discovery_rate: float = 0.05
+    series_periods: int = 52
+
+    def __post_init__(self) -> None:
+        """Refuse settings that have no meaning."""
+        for name in ("confidence", "false_discovery_rate"):
+            if not 0 < getattr(self, name) < 1:
+                msg = (
+                    f"description.change.{name}={getattr(self, name)!r} is not between 0 and 1; set it to such as 0.05."
+                )
+                raise InputError(msg)
+        if self.series_periods < 2:
+            msg = f"description.change.series_periods={self.series_periods} is too few; set 2 or more."
+            raise InputError(msg)
+
+    @property
+    def name(self) -> str:
+        """The name of the part."""
+        return "change"
+
+    def describe(self, data: DescriptionData) -> DescribedPart:
+        """Return the comparisons as table ``change`` and the counts of recent periods as ``periods``.
+
+        Raises
+        ------
+        InputError
+            If the records hold no whole period.
+        """
+        events = data.events
+        periods = self.calendar.whole_periods(events.start, events.end - events.settles_after)
+        if not len(periods):
+            unit, first, last = self.calendar.period_unit, events.start.date(), events.end.date()
+            msg = (
+                f"The records from {first} to {last} hold no whole {unit} that is completely reported; "
+                "give more records, or set calendar.period_unit=day."
+            )
+            raise InputError(msg)
+        rows = _CountedSeries(data)
+        end = (periods[-1] + 1).start_time
+        age = events.end - end
+        counts = rows.count_periods(self.calendar, periods[-(self.series_periods + 1) :])
+        found, short = [], []
+        for window in self._windows(periods):
+            if window.earlier_start < events.start:
+                short.append(window.name)
+                continue
+            now, before = (
+                rows.count(first, last, age)
+                for first, last in ((window.start, window.end), (window.earlier_start, window.earlier_end))
+            )
+            earlier = counts[:, :-1]  # not the period that is judged
+            dispersion = np.maximum(block_dispersion(earlier), block_dispersion(earlier, window.block))
+            found.append(self._compare(rows, window, now, before, dispersion))
+        table = self._in_words(pd.concat(found, ignore_index=True)) if found else pd.DataFrame(columns=_COLUMNS)
+        return DescribedPart(
+            self.name,
+            {"change": table, "periods": rows.long(counts, periods[-self.series_periods :])},
+            {
+                "period": f"{periods[-1].start_time:%Y-%m-%d} to {periods[-1].end_time:%Y-%m-%d}",
+                "period_unit": self.calendar.period_unit,
+                "confidence": self.confidence,
+                "false_discovery_rate": self.false_discovery_rate,
+                "tests": int(table["p"].notna().sum()) if len(table) else 0,
+            },
+            tuple(_notes(rows, short, events, end)),
+        )
+
+    def _windows(self, periods: pd.PeriodIndex) -> Iterator[_Window]:
+        """Return the comparisons; spans of a year ago start on the same day of the week, or of the month."""
+        last = periods[-1]
+        start, end = last.start_time, (last + 1).start_time
+        before, four, eight = ((last - steps).start_time for steps in (1, _BLOCK - 1, 2 * _BLOCK - 1))
+        year: Any = _ONE_YEAR if self.calendar.period_unit == "month" else _WEEKS
+        yield _Window(PREVIOUS, start, end, before, start)
+        yield _Window(YEAR_AGO, start, end, start - year, end - year)
+        yield _Window(FOUR, four, end, eight, four, _BLOCK)
+        yield _Window(FOUR_YEAR_AGO, four, end, four - year, end - year, _BLOCK)
+        first = pd.Timestamp(year=last.end_time.year, month=1, day=1)
+        yield _Window(TO_DATE, first, end, first - _ONE_YEAR, end - _ONE_YEAR, _BLOCK)
+
+    def _compare(
+        self, rows: "_CountedSeries", window: _Window, now: Floats, before: Floats, dispersion: Floats
+    ) -> pd.DataFrame:
+        exposure = np.full(len(now), window.exposure)
+        low, high = change_interval(now, before, exposure, dispersion, self.confidence)
+        expected = exposure * before
+        return rows.labels().assign(
+            comparison=window.name,
+            first=window.start.date(),
+            last=(window.end - pd.Timedelta(days=1)).date(),
+            earlier_first=window.earlier_start.date(),
+            earlier_last=(window.earlier_end - pd.Timedelta(days=1)).date(),
+            count=now.astype(np.int64),
+            earlier=before.astype(np.int64),
+            change=now - expected,
+            low=low,
+            high=high,
+            change_share=np.divide(now - expected, expected, out=np.full(len(now), np.nan), where=expected > 0),
+            dispersion=dispersion,
+            p=change_p_values(now, before, exposure, dispersion),
+        )
+
+    def _in_words(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Add adjusted p-values, and the word for each change that is not chance."""
+        q = np.full(len(table), np.nan)
+        for family in (table["area"] == _CITY, table["area"] != _CITY):
+            tested = np.flatnonzero(family & table["p"].notna())
+            if len(tested):
+                q[tested] = false_discovery_control(table["p"].to_numpy()[tested])
+        clear = q <= self.false_discovery_rate
+        words = np.select(
+            [np.isnan(q), clear & (table["change"] > 0), clear & (table["change"] < 0)], [NONE, MORE, FEWER], UNCLEAR
+        )
+        return table.assign(q=q, verdict=words)[list(_COLUMNS)]
+
+
+_COLUMNS: Final = (
+    *("area", "crime_type", "comparison", "first", "last", "earlier_first", "earlier_last", "count", "earlier"),
+    *("change", "low", "high", "change_share", "dispersion", "p", "q", "verdict"),
+)
+
+
+class _CountedSeries:
+    """Counts events by area and crime type; the whole study area and the sum of types are rows too."""
+
+    def __init__(self, data: DescriptionData) -> None:
+        events = data.events
+        self.areas, self.types = data.areas, list(events.crime_types)
+        position = pd.Index(self.areas).get_indexer(pd.Index(data.event_areas))
+        self.without_area = int((position < 0).sum()) if self.areas else 0
+        self._area = np.where(position < 0, len(self.areas), position)
+        self._type = events.table["crime_type"].cat.codes.to_numpy().astype(np.int64)
+        self._occurred, self._reported = events.table["occurred_at"], events.table["reported_at"]
+
+    def labels(self) -> pd.DataFrame:
+        """Return area and crime type of each row: the study area first, the sum of types first."""
+        kinds = [*([ALL] if len(self.types) > 1 else []), *self.types]
+        index = pd.MultiIndex.from_product([[_CITY, *self.areas], kinds], names=["area", "crime_type"])
+        return index.to_frame(index=False)
+
+    def count(self, start: pd.Timestamp, end: pd.Timestamp, age: pd.Timedelta) -> Floats:
+        """Return the events of [start, end) that were reported before ``age`` had passed since the end."""
+        inside = (self._occurred >= start) & (self._occurred < end) & (self._reported < end + age)
+        return self._sums(inside.to_numpy(), np.zeros(int(inside.sum()), dtype=np.int64), 1)[:, 0]
+
+    def count_periods(self, calendar: Calendar, periods: pd.PeriodIndex) -> Floats:
+        """Return the events of each period as known now, shape (rows, periods)."""
+        position = calendar.ordinals(self._occurred) - periods.asi8[0]
+        inside = (position >= 0) & (position < len(periods))
+        return self._sums(inside, position[inside], len(periods))
+
+    def _sums(self, inside: npt.NDArray[np.bool_], column: npt.NDArray[np.int64], columns: int) -> Floats:
+        shape = (len(self.areas) + 1, len(self.types), columns)
+        flat = (self._area[inside] * shape[1] + self._type[inside]) * columns + column
+        cube = np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
+        cube = np.concatenate([cube.sum(axis=0, keepdims=True), cube[:-1]])  # events without an area count in the whole
+        if len(self.types) > 1:
+            cube = np.concatenate([cube.sum(axis=1, keepdims=True), cube], axis=1)
+        return cube.reshape(-1, columns)
+
+    def long(self, counts: Floats, periods: pd.PeriodIndex) -> pd.DataFrame:
+        """Return the counts of the last periods as one row for each area, crime type and period."""
+        starts = [str(period.start_time.date()) for period in periods]
+        recent = counts[:, counts.shape[1] - len(periods) :].astype(np.int64)
+        wide = pd.concat([self.labels(), pd.DataFrame(recent, columns=starts)], axis=1)
+        return wide.melt(["area", "crime_type"], var_name="period", value_name="count")
+
+
+def _notes(rows: _CountedSeries, short: list[str], events: Events, end: pd.Timestamp) -> Iterator[str]:
+    if short:
+        yield f"Not compared, because the records start on {events.start.date()}: {', '.join(short)}."
+    if rows.without_area:
+        yield f"{rows.without_area:,} records without an area count in the whole study area only."
+    if events.end > end:
+        late = int((events.table["occurred_at"] >= end).sum())
+        yield f"{late:,} records from {end.date()} on are left out: their period is not complete."

@@ -1,0 +1,200 @@
+"""Concentration: how few places hold most of the recorded crimes, against what chance alone would give."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import spearmanr
+
+from ilp_models.domain.description import DescribedPart, DescriptionData
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.scores import ALL
+from ilp_models.stats.concentration import areas_with_half, generalised_gini
+
+Floats = npt.NDArray[np.float64]
+
+_YEAR: Final = pd.Timedelta(days=364)
+_REPEAT: Final = 2
+
+
+@dataclass(frozen=True)
+class Concentration:
+    """Describe how concentrated recorded crimes are on places, how lasting that is, and where crimes repeat.
+
+    Places are the cells of the grid. No address is shown.
+
+    Parameters
+    ----------
+    cell_shares : sequence of float, default (0.01, 0.05, 0.1, 0.2, 0.5)
+        Shares of the cells, busiest first, whose share of crimes is given; 0.2 is that of the 80-20 rule.
+    draws : int, default 199
+        Random distributions of as many crimes over the same cells, by their area: what chance alone would give.
+    seed : int, default 0
+        Of the random distributions.
+
+    Raises
+    ------
+    InputError
+        If a share is not between 0 and 1, or there are fewer than 19 draws.
+
+    Notes
+    -----
+    With fewer crimes than cells most cells are empty by necessity, and simple measures show a concentration that is not
+    there. The Gini coefficient is therefore the generalised one [1]_, and each share of crimes stands next to that of
+    random distributions. Curves of cell shares are Lorenz curves [2]_.
+
+    References
+    ----------
+    .. [1] Bernasco, Steenbeek (2017). More places than crimes: implications for evaluating the law of crime
+       concentration at place. Journal of Quantitative Criminology 33, 451-467.
+    .. [2] Weisburd (2015). The law of crime concentration and the criminology of place. Criminology 53, 133-157.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(weeks=60, size_km=3, districts=3).read()
+    >>> description = ilp.describe_events(events, ilp.SquareGrid(500), parts=[ilp.Concentration()])
+    >>> table = description.part("concentration").tables["concentration"]
+    >>> table[["crime_type", "cells", "cells_with_half"]].head(1).to_dict("records")
+    [{'crime_type': 'all', 'cells': 36, 'cells_with_half': 8.0}]
+    """
+
+    cell_shares: tuple[float, ...] = (0.01, 0.05, 0.1, 0.2, 0.5)
+    draws: int = 199
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that have no meaning."""
+        object.__setattr__(self, "cell_shares", tuple(float(share) for share in self.cell_shares))
+        if not self.cell_shares or not all(0 < share < 1 for share in self.cell_shares):
+            shares = list(self.cell_shares)
+            msg = f"description.concentration.cell_shares={shares} must lie between 0 and 1, such as [0.2]."
+            raise InputError(msg)
+        if self.draws < 19:
+            msg = f"description.concentration.draws={self.draws} is too few; set 19 or more."
+            raise InputError(msg)
+
+    @property
+    def name(self) -> str:
+        """The name of the part."""
+        return "concentration"
+
+    def describe(self, data: DescriptionData) -> DescribedPart:
+        """Return the tables ``concentration``, ``cell_shares``, ``years`` and ``repeat_places``."""
+        counts, years = _cell_counts(data)
+        rng = np.random.default_rng(self.seed)
+        area = data.grid.area_m2 / data.grid.area_m2.sum()
+        chance = {kind: self._chance(rng, int(cells.sum()), area) for kind, cells in counts.items()}
+        tables = {
+            "concentration": pd.DataFrame([_measures(kind, counts[kind], chance[kind]) for kind in counts]),
+            "cell_shares": pd.DataFrame(
+                [row for kind in counts for row in self._share_rows(kind, counts[kind], chance[kind])]
+            ),
+            "years": pd.DataFrame([row for kind in counts for row in _stability(kind, years[kind])], columns=_YEARS),
+            "repeat_places": pd.DataFrame([_repeats(kind, counts[kind], chance[kind]) for kind in counts]),
+        }
+        outside = int((data.event_cells < 0).sum())
+        notes = [f"{outside:,} records lie outside the cells and are not counted."] if outside else []
+        facts: dict[str, float | int | str] = {"cells": len(data.grid), "draws": self.draws}
+        return DescribedPart(self.name, tables, facts, tuple(notes))
+
+    def _chance(self, rng: np.random.Generator, total: int, area: Floats) -> npt.NDArray[np.int64]:
+        """Return counts of random distributions, shape (draws, cells)."""
+        return rng.multinomial(total, area, size=self.draws)
+
+    def _share_rows(self, kind: str, counts: Floats, chance: npt.NDArray[np.int64]) -> Iterator[dict[str, object]]:
+        for share in self.cell_shares:
+            top = max(1, round(share * len(counts)))
+            drawn = _top_shares(chance, top)
+            yield {
+                "crime_type": kind,
+                "cell_share": share,
+                "cells": top,
+                "crime_share": float(_top_shares(counts[None], top)[0]),
+                "chance_crime_share": float(drawn.mean()),
+                "chance_low": float(np.quantile(drawn, 0.025)),
+                "chance_high": float(np.quantile(drawn, 0.975)),
+            }
+
+
+_YEARS: Final = ("crime_type", "first", "last", "events", "rank_correlation", "top_cells_kept", "chance_kept")
+_TOP: Final = 0.05
+
+
+def _cell_counts(data: DescriptionData) -> tuple[dict[str, Floats], dict[str, list[tuple[pd.Timestamp, Floats]]]]:
+    """Return counts by cell of each type, for the whole span and for each whole year that ends with it."""
+    cells, kinds = data.event_cells, list(data.events.crime_types)
+    code = data.events.table["crime_type"].cat.codes.to_numpy()
+    times, end = data.events.table["occurred_at"], data.events.end
+    names = [*([ALL] if len(kinds) > 1 else []), *kinds]
+    whole, years = {}, {}
+    for name in names:
+        used = (cells >= 0) & (True if name == ALL else code == kinds.index(name))
+        whole[name] = _count(cells[used], len(data.grid))
+        spans, last = [], end
+        while last - _YEAR >= data.events.start:
+            inside = used & ((times >= last - _YEAR) & (times < last)).to_numpy()
+            spans.append((last - _YEAR, _count(cells[inside], len(data.grid))))
+            last -= _YEAR
+        years[name] = spans[::-1]
+    return whole, years
+
+
+def _count(cells: npt.NDArray[np.int64], size: int) -> Floats:
+    return np.bincount(cells, minlength=size).astype(np.float64)
+
+
+def _measures(kind: str, counts: Floats, chance: npt.NDArray[np.int64]) -> dict[str, object]:
+    drawn = np.array([areas_with_half(one.astype(np.float64)) for one in chance])
+    half = areas_with_half(counts)
+    return {
+        "crime_type": kind,
+        "events": int(counts.sum()),
+        "cells": len(counts),
+        "cells_with_events": int((counts > 0).sum()),
+        "cells_with_half": half,
+        "share_with_half": half / len(counts),
+        "chance_share_with_half": float(drawn.mean()) / len(counts),
+        "gini": generalised_gini(counts),
+        "chance_gini": float(np.mean([generalised_gini(one.astype(np.float64)) for one in chance])),
+    }
+
+
+def _top_shares(counts: npt.NDArray[Any], top: int) -> Floats:
+    """Return the share of crimes in the ``top`` busiest cells of each row; NaN without crimes."""
+    total = counts.sum(axis=1)
+    largest = np.partition(counts, counts.shape[1] - top, axis=1)[:, counts.shape[1] - top :].sum(axis=1)
+    return np.asarray(np.divide(largest, total, out=np.full(len(counts), np.nan), where=total > 0))
+
+
+def _stability(kind: str, years: list[tuple[pd.Timestamp, Floats]]) -> Iterator[dict[str, object]]:
+    """Yield how far the cells of one year are those of the next: rank correlation, and the busiest cells kept."""
+    for (start, before), (_, after) in pairwise(years):
+        top = max(1, round(_TOP * len(before)))
+        kept = set(np.argsort(-before, kind="stable")[:top]) & set(np.argsort(-after, kind="stable")[:top])
+        varies = before.min() < before.max() and after.min() < after.max()
+        yield {
+            "crime_type": kind,
+            "first": start.date(),
+            "last": (start + 2 * _YEAR - pd.Timedelta(days=1)).date(),
+            "events": int(before.sum() + after.sum()),
+            "rank_correlation": float(spearmanr(before, after).statistic) if varies else float("nan"),
+            "top_cells_kept": len(kept) / top,
+            "chance_kept": top / len(before),
+        }
+
+
+def _repeats(kind: str, counts: Floats, chance: npt.NDArray[np.int64]) -> dict[str, object]:
+    total = counts.sum()
+    drawn = np.where(chance >= _REPEAT, chance, 0).sum(axis=1)
+    return {
+        "crime_type": kind,
+        "cells_with_repeats": int((counts >= _REPEAT).sum()),
+        "share_of_events": float(counts[counts >= _REPEAT].sum() / total) if total else float("nan"),
+        "chance_share_of_events": float(drawn.mean() / total) if total else float("nan"),
+        "most_events_in_a_cell": int(counts.max()),
+    }

@@ -1,0 +1,184 @@
+"""Day-by-hour table: when crimes happened, with the weight of spans shared between their hours."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.sparse import csr_matrix
+from scipy.stats import chisquare
+
+from ilp_models.domain.description import DescribedPart, DescriptionData
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import UNTIL
+from ilp_models.domain.scores import ALL
+from ilp_models.stats.aoristic import HOURS, WEEK, week_weights, weighted_sum_interval
+
+Floats = npt.NDArray[np.floating[Any]]
+
+_YEAR: Final = pd.Timedelta(days=364)  # whole weeks, so that each day of the week counts equally
+_CITY: Final = ""
+_WORDS: Final = {0: "midnight", 12: "noon"}
+
+
+@dataclass(frozen=True)
+class HourProfile:
+    """Count recorded crimes by day of the week and hour, by crime type and area.
+
+    A crime that happened between two times counts in each hour of that span with the share of its minutes (aoristic
+    analysis [1]_). Times are those of the local wall clock. A crime with one time counts in the hour of that time.
+
+    Parameters
+    ----------
+    weeks : int, default 52
+        Whole weeks at the end of the records that are described; fewer where the records are shorter.
+    confidence : float, default 0.95
+        Of the intervals.
+
+    Raises
+    ------
+    InputError
+        If there is not one week, or the confidence is not between 0 and 1.
+
+    Notes
+    -----
+    The interval of a sum of weights is that of Fay and Feuer [2]_, and the exact Poisson interval without spans. It
+    covers the chance of counts, not errors of the recorded times.
+
+    References
+    ----------
+    .. [1] Ratcliffe (2002). Aoristic signatures and the spatio-temporal analysis of high volume crime patterns. Journal
+       of Quantitative Criminology 18, 23-43.
+    .. [2] Fay, Feuer (1997). Confidence intervals for directly standardized rates. Statistics in Medicine 16, 791-801.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(weeks=60, size_km=3, districts=3).read()
+    >>> description = ilp.describe_events(events, ilp.SquareGrid(1000), parts=[ilp.HourProfile()])
+    >>> len(description.part("hours").tables["hours"])  # 14 areas and crime types, 168 hours
+    2352
+    """
+
+    weeks: int = 52
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        """Refuse settings that have no meaning."""
+        if self.weeks < 1:
+            msg = f"description.hours.weeks={self.weeks} is too few; set 1 or more."
+            raise InputError(msg)
+        if not 0 < self.confidence < 1:
+            msg = f"description.hours.confidence={self.confidence} is not between 0 and 1; set it to such as 0.95."
+            raise InputError(msg)
+
+    @property
+    def name(self) -> str:
+        """The name of the part."""
+        return "hours"
+
+    def describe(self, data: DescriptionData) -> DescribedPart:
+        """Return the sums of weights as table ``hours``; there is none if the records hold no times of day."""
+        events = data.events
+        end = events.end.normalize()
+        weeks = min(self.weeks, (end - events.start.normalize()).days // 7)
+        start = end - pd.Timedelta(weeks=weeks)
+        used = (events.table["occurred_at"] >= start) & (events.table["occurred_at"] < end)
+        table = events.table[used]
+        facts: dict[str, float | int | str] = {"weeks": weeks, "events": len(table), "confidence": self.confidence}
+        if not weeks or not _has_hours(table["occurred_at"]):
+            reason = "no times of day" if weeks else "less than one week"
+            empty = pd.DataFrame(columns=_COLUMNS)
+            return DescribedPart(
+                self.name, {"hours": empty}, facts, (f"No table of hours: the records hold {reason}.",)
+            )
+        weights = week_weights(*_span(table))
+        labels, member = _groups(table["crime_type"], data.event_areas[used.to_numpy()], data)
+        total, squares = (np.asarray((member @ values).todense()) for values in (weights, weights.multiply(weights)))
+        low, high = weighted_sum_interval(total, squares, 1.0, self.confidence)
+        rows = labels.loc[labels.index.repeat(HOURS)].reset_index(drop=True)
+        hour = np.tile(np.arange(HOURS), len(labels))
+        found = rows.assign(
+            weekday=hour // 24,
+            hour=hour % 24,
+            events=total.ravel(),
+            low=low.ravel(),
+            high=high.ravel(),
+            share=np.divide(
+                total,
+                total.sum(axis=1, keepdims=True),
+                where=total.sum(axis=1, keepdims=True) > 0,
+                out=np.zeros(total.shape),
+            ).ravel(),
+        )
+        doubtful = _doubtful_hours(table)
+        facts["p_even_hours"] = _p_even(total[0].reshape(7, 24).sum(axis=0))
+        facts["p_even_days"] = _p_even(total[0].reshape(7, 24).sum(axis=1))
+        facts["doubtful_hours"] = " ".join(map(str, doubtful))
+        return DescribedPart(self.name, {"hours": found[list(_COLUMNS)]}, facts, tuple(_notes(table, doubtful)))
+
+
+_COLUMNS: Final = ("area", "crime_type", "weekday", "hour", "events", "low", "high", "share")
+
+
+def _has_hours(times: pd.Series) -> bool:
+    return bool((times != times.dt.normalize()).any())
+
+
+def _span(table: pd.DataFrame) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.datetime64]]:
+    start = table["occurred_at"].to_numpy(dtype="datetime64[m]")
+    if UNTIL not in table:
+        return start, np.full(len(start), np.datetime64("NaT"), dtype="datetime64[m]")
+    return start, table[UNTIL].to_numpy(dtype="datetime64[m]")
+
+
+def _groups(kinds: pd.Series, areas: npt.NDArray[Any], data: DescriptionData) -> tuple[pd.DataFrame, csr_matrix]:
+    """Return the rows of the table and which events each holds: all types and each type, then all types by area."""
+    types = list(data.events.crime_types)
+    code = kinds.cat.codes.to_numpy()
+    masks = [np.ones(len(code), dtype=bool)] if len(types) > 1 else []
+    masks += [code == position for position in range(len(types))]
+    labels = [(_CITY, kind) for kind in [*([ALL] if len(types) > 1 else []), *types]]
+    whole = ALL if len(types) > 1 else types[0]
+    for area in data.areas:
+        masks.append(areas == area)
+        labels.append((area, whole))
+    return pd.DataFrame(labels, columns=["area", "crime_type"]), csr_matrix(np.array(masks, dtype=np.float64))
+
+
+def _p_even(sums: Floats) -> float:
+    """Return the p-value that only chance makes sums differ, by a chi-square test; 1 without events."""
+    return float(chisquare(sums).pvalue) if sums.sum() > 0 else 1.0
+
+
+def _doubtful_hours(table: pd.DataFrame) -> dict[int, float]:
+    """Return midnight and noon where more records with one time say exactly so than an even day has in the hour."""
+    times = _single_times(table)
+    shares = {hour: float(((times.dt.hour == hour) & (times.dt.minute == 0)).mean()) for hour in _WORDS}
+    return {hour: share for hour, share in shares.items() if share > 1 / 24}
+
+
+def _single_times(table: pd.DataFrame) -> pd.Series:
+    times: pd.Series = table["occurred_at"]
+    return times if UNTIL not in table else times[table[UNTIL].isna()]
+
+
+def _notes(table: pd.DataFrame, doubtful: Mapping[int, float]) -> Iterator[str]:
+    for hour, share in doubtful.items():
+        yield (
+            f"{share:.0%} of the records with one time say exactly {_WORDS[hour]}, which often means that the "
+            "time is unknown. Do not read that hour as a peak."
+        )
+    if UNTIL not in table:
+        return
+    span = (table[UNTIL] - table["occurred_at"]).dropna()
+    single = len(table) - len(span)
+    middle = (
+        f" The middle span lasts {float(np.median(span.dt.total_seconds())) / 60:,.0f} minutes." if len(span) else ""
+    )
+    yield f"{len(span):,} records have a span of time, and {single:,} have one time.{middle}"
+    long = int((span >= pd.Timedelta(minutes=WEEK)).sum())
+    if long:
+        yield f"{long:,} spans of a week or more add the same weight to each hour."

@@ -1,0 +1,33 @@
+"""The task `describe`: write what records show about past crime."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.description import DescriptionPart
+from ilp_models.domain.events import EventSource
+from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.text_output import check_decimal
+from ilp_models.domain.timing import SIMULATED
+from ilp_models.pipeline.description import NOT_A_FORECAST, describe_study, write_description
+from ilp_models.pipeline.outputs import read_study
+from ilp_models.report.description_page import headlines
+
+
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
+    *,
+    data: EventSource,
+    grid: GridSpec,
+    calendar: Calendar,
+    description: Mapping[str, DescriptionPart],
+    area_level: str | None,
+    decimal: str,
+    folder: Path,
+) -> str:
+    """Write page, workbook and CSV files, and return the main sentences."""
+    check_decimal(decimal, "decimal")
+    study = read_study(data, grid, folder, calendar=calendar)
+    described = describe_study(study, list(description.values()), area_level)
+    page = write_description(described, folder, decimal=decimal)
+    lines = [SIMULATED] if study.events.simulated else []
+    return "\n".join([NOT_A_FORECAST, *lines, *headlines(described), f"Page: {page}"])

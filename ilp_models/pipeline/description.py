@@ -1,0 +1,184 @@
+"""Describe recorded crime, and write the description as page, workbook and CSV files."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+import ilp_models
+from ilp_models.description.change import ChangeTable
+from ilp_models.description.concentration import Concentration
+from ilp_models.description.hours import HourProfile
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.description import Description, DescriptionData, DescriptionPart
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
+from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.text_output import check_decimal, write_table
+from ilp_models.export.workbook import write_tables
+from ilp_models.pipeline.atomic_files import write_all_or_none
+from ilp_models.pipeline.outputs import write_json
+from ilp_models.pipeline.study import Study, open_study
+from ilp_models.report.description_page import write_description_page
+
+PAGE: Final = "description.html"
+WORKBOOK: Final = "description.xlsx"
+FACTS: Final = "description.json"
+NOT_A_FORECAST: Final = "Describes recorded crime of the past. It is not a forecast."
+_AREA_SHEETS: Final = 40  # more sheets cannot be found in a spreadsheet; the joint table holds all areas
+
+
+def describe_events(
+    events: Events,
+    grid: GridSpec,
+    *,
+    parts: Sequence[DescriptionPart] | None = None,
+    area_level: str | None = None,
+) -> Description:
+    """Describe recorded crime: change, hours and concentration.
+
+    Parameters
+    ----------
+    events : Events
+        The records.
+    grid : GridSpec
+        How space is cut into cells, such as ``ilp.SquareGrid(500)``.
+    parts : sequence of DescriptionPart, optional
+        What to describe, such as ``[ilp.ChangeTable(), ilp.HourProfile()]``; by default every part.
+    area_level : str, optional
+        Areas of the tables: a level of the parent areas of the grid. By default the first level, or the area labels of
+        the records.
+
+    Returns
+    -------
+    Description
+        ``.part("change").tables["change"]`` is a DataFrame; ``ilp.write_description`` writes page and tables.
+
+    Raises
+    ------
+    InputError
+        If two parts have one name, the grid has no such level of areas, or the records are too few for a part.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(weeks=60, size_km=3, districts=3).read()
+    >>> description = ilp.describe_events(events, ilp.SquareGrid(1000))
+    >>> [part.name for part in description.parts]
+    ['change', 'hours', 'concentration']
+    """
+    study = open_study(events, grid, calendar=Calendar("month"))  # the longest periods: any record has a description
+    return describe_study(study, default_parts() if parts is None else parts, area_level)
+
+
+def default_parts() -> list[DescriptionPart]:
+    """Return every part with its default settings."""
+    return [ChangeTable(), HourProfile(), Concentration()]
+
+
+def describe_study(study: Study, parts: Sequence[DescriptionPart], area_level: str | None) -> Description:
+    """Return the description of the events of a study."""
+    names = [part.name for part in parts]
+    if not names or len(names) != len(set(names)):
+        msg = f"A description needs parts with different names, not {names}. Give each part once."
+        raise InputError(msg)
+    if not len(study.events):
+        msg = "There is no record to describe; check data.start, data.end and data.filters."
+        raise InputError(msg)
+    data = DescriptionData(study.events, study.grid.build(study.events), area_level)
+    return Description(data, tuple(part.describe(data) for part in parts))
+
+
+def write_description(description: Description, folder: str | Path, *, decimal: str = "point") -> Path:
+    """Write a description as a page, a workbook and CSV files: all of them or none.
+
+    Parameters
+    ----------
+    description : Description
+        Of :func:`ilp_models.describe_events`.
+    folder : str or Path
+        Is made if it does not exist.
+    decimal : str, default "point"
+        Decimal mark of the CSV files: ``point``, or ``comma`` with semicolons between columns.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    InputError
+        If the decimal mark is unknown, or a table is too long for a sheet.
+    StorageError
+        If a file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(weeks=60, size_km=3, districts=3).read()
+    >>> description = ilp.describe_events(events, ilp.SquareGrid(1000), parts=[ilp.ChangeTable()])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ilp.write_description(description, folder).name
+    'description.html'
+    """
+    check_decimal(decimal, "decimal")
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    tables = named_tables(description)
+    writers: dict[str, Any] = {f"{name}.csv": partial(_write_csv, table, decimal) for name, table in tables.items()}
+    writers[FACTS] = partial(_write_facts, description)
+    writers[WORKBOOK] = partial(_write_workbook, description, tables)
+    writers[PAGE] = partial(_write_page, description)
+    write_all_or_none(target, writers, "The description")
+    return target / PAGE
+
+
+def named_tables(description: Description) -> dict[str, pd.DataFrame]:
+    """Return every table under the name of its file."""
+    return {
+        name if name.startswith(part.name) else f"{part.name}_{name}": table
+        for part in description.parts
+        for name, table in part.tables.items()
+    }
+
+
+def _write_csv(table: pd.DataFrame, decimal: str, path: Path) -> None:
+    write_table(table, path, decimal)
+
+
+def _write_workbook(description: Description, tables: Mapping[str, pd.DataFrame], path: Path) -> None:
+    sheets = {**tables, **_area_sheets(description)}
+    created = description.data.events.end  # the present would change the bytes
+    write_tables(sheets, path, title="Recorded crime", headline=NOT_A_FORECAST, created=created)
+
+
+def _write_page(description: Description, path: Path) -> None:
+    write_description_page(description, path, NOT_A_FORECAST)
+
+
+def _write_facts(description: Description, path: Path) -> None:
+    events = description.data.events
+    content: Mapping[str, Any] = {
+        "about": NOT_A_FORECAST,
+        "version": ilp_models.__version__,
+        "city": events.city,
+        "records": [str(events.start.date()), str(events.end.date())],
+        "events": len(events),
+        "digest": events.digest(),
+        "simulated": events.simulated,
+        "parts": {part.name: {"facts": dict(part.facts), "notes": list(part.notes)} for part in description.parts},
+    }
+    write_json(path, content)
+
+
+def _area_sheets(description: Description) -> dict[str, pd.DataFrame]:
+    """Return the change table of each area, if the areas are few enough for sheets."""
+    changes = [part.tables["change"] for part in description.parts if "change" in part.tables]
+    areas = description.data.areas
+    if not changes or len(areas) > _AREA_SHEETS:
+        return {}
+    return {area: changes[0][changes[0]["area"] == area].drop(columns="area") for area in areas}

@@ -1,0 +1,59 @@
+"""Aoristic weights: share an event of unknown time between the hours of the week in which it may have happened."""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+from scipy.stats import chi2
+
+Floats = npt.NDArray[np.floating[Any]]
+
+HOURS: Final = 168
+_HOUR: Final = 60
+WEEK: Final = HOURS * _HOUR  # minutes
+_MONDAY: Final = np.datetime64("1970-01-05T00:00", "m").astype(np.int64)
+
+
+def week_weights(start: npt.NDArray[np.datetime64], until: npt.NDArray[np.datetime64]) -> csr_matrix:
+    """Return the weight of each event in each hour of the week, shape (events, 168); rows sum to 1.
+
+    Each minute of [start, until) has the same weight (Ratcliffe 2002). Hour 0 is Monday 00:00. Without an end (NaT),
+    and for an end at most one minute after the start or before it, the hour of the start has all the weight. A span of
+    a week or more gives each hour 1/168.
+    """
+    first = start.astype("datetime64[m]").astype(np.int64) - _MONDAY
+    known = ~np.isnat(until)
+    last = np.where(known, until, start).astype("datetime64[m]").astype(np.int64) - _MONDAY
+    minutes = np.clip(last - first, 1, WEEK)  # a whole week from any start holds each hour once
+    end = first + minutes
+    bins = (end - 1) // _HOUR - first // _HOUR + 1
+    event = np.repeat(np.arange(len(first)), bins)
+    offset = np.arange(len(event)) - np.repeat(np.cumsum(bins) - bins, bins)
+    hour = first[event] // _HOUR + offset
+    overlap = np.minimum(end[event], (hour + 1) * _HOUR) - np.maximum(first[event], hour * _HOUR)
+    weights = csr_matrix((overlap / minutes[event], (event, hour % HOURS)), shape=(len(first), HOURS))
+    weights.sum_duplicates()
+    return weights
+
+
+def weighted_sum_interval(total: Floats, squares: Floats, largest: float, confidence: float) -> tuple[Floats, Floats]:
+    """Return the interval of the mean of weighted sums of events (Fay and Feuer 1997).
+
+    It is Garwood's exact interval where all weights are 1.
+
+    Parameters
+    ----------
+    total, squares : ndarray
+        Sums of the weights, and of their squares.
+    largest : float
+        The largest weight that one more event could have.
+    confidence : float
+        Such as 0.95.
+    """
+    tail = (1 - confidence) / 2
+    some = total > 0
+    mean, spread = np.where(some, total, 1.0), np.where(some, squares, 1.0)
+    low = np.where(some, spread / (2 * mean) * chi2.ppf(tail, 2 * mean**2 / spread), 0.0)
+    mean, spread = total + largest, squares + largest**2
+    return low, spread / (2 * mean) * chi2.ppf(1 - tail, 2 * mean**2 / spread)

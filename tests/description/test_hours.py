@@ -1,0 +1,124 @@
+"""The day-by-hour table, on simulated spans with known times."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.description.hours import HourProfile
+from ilp_models.domain.description import DescriptionData
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
+from tests.builders import square_grid
+
+START = pd.Timestamp("2023-01-02")  # a Monday
+WEEKS = 52
+
+
+def events_at(times, until=None, kinds=None):
+    times = pd.Series(pd.DatetimeIndex(times).astype("datetime64[us]"))
+    table = pd.DataFrame(
+        {
+            "occurred_at": times,
+            "reported_at": times,
+            "crime_type": pd.Categorical(kinds or ["Burglary"] * len(times)),
+            "x": 630_100.0,
+            "y": 4_834_100.0,
+        }
+    )
+    if until is not None:
+        table["occurred_until"] = pd.Series(pd.DatetimeIndex(until).astype("datetime64[us]"))
+        table["reported_at"] = table["occurred_until"].fillna(table["occurred_at"])
+    return Events(table, "EPSG:32617", "America/Toronto", START, START + pd.Timedelta(weeks=WEEKS))
+
+
+def describe(events, **settings):
+    return HourProfile(**settings).describe(DescriptionData(events, square_grid()))
+
+
+def series(part):
+    return part.tables["hours"].query("area == '' and crime_type == crime_type.iloc[0]")
+
+
+def test_single_times_count_in_their_hour():
+    part = describe(events_at(["2023-01-02 05:10", "2023-01-02 05:59", "2023-01-03 23:00"]))
+    table = series(part).set_index(["weekday", "hour"])["events"]
+    assert table[(0, 5)] == 2
+    assert table[(1, 23)] == 1
+    assert table.sum() == 3
+    assert len(table) == 168
+
+
+def test_spans_recover_the_profile_and_start_end_and_middle_do_not():
+    rng = np.random.default_rng(0)
+    size = 40_000
+    first = np.array([8 * 60, 22 * 60, 19 * 60])  # at work, asleep, out for the evening: minutes of the day
+    length = np.array([9 * 60, 8 * 60, 3 * 60])
+    kind = rng.choice(3, size, p=[0.5, 0.3, 0.2])
+    minute = first[kind] + rng.uniform(-30, 30, size)
+    span = length[kind] + rng.uniform(-30, 30, size)
+    start = START + pd.to_timedelta(rng.integers(0, 7 * WEEKS - 2, size) * 1440 + minute, unit="m")
+    until = start + pd.to_timedelta(span, unit="m")
+    true = start + pd.to_timedelta(rng.random(size) * span, unit="m")
+
+    def profile(*times):
+        hours = series(describe(events_at(*times))).groupby("hour")["events"].sum()
+        return (hours / hours.sum()).to_numpy()
+
+    truth = profile(true)
+    middle = start + pd.to_timedelta(span / 2, unit="m")
+    shortcuts = [np.abs(profile(one) - truth).sum() / 2 for one in (start, until, middle)]
+    assert np.abs(profile(start, until) - truth).sum() / 2 < 0.02
+    assert min(shortcuts) > 0.5
+
+
+def test_only_whole_weeks_at_the_end_are_counted():
+    times = ["2023-01-02 10:00", "2023-12-26 10:00"]
+    part = describe(events_at(times), weeks=2)
+    assert series(part)["events"].sum() == 1
+    assert part.facts["weeks"] == 2
+
+
+def test_intervals_contain_the_count_and_widen_where_it_is_small():
+    part = describe(events_at(["2023-01-02 05:10"] * 9))
+    table = series(part).set_index(["weekday", "hour"])
+    assert table.loc[(0, 5), "low"] < 9 < table.loc[(0, 5), "high"]
+    assert table.loc[(3, 5), "low"] == 0
+    assert table.loc[(3, 5), "high"] == pytest.approx(3.689, abs=0.001)  # exact limit of no event
+
+
+def test_records_without_times_of_day_have_no_table():
+    part = describe(events_at(["2023-01-02", "2023-01-03"]))
+    assert len(part.tables["hours"]) == 0
+    assert "no times of day" in part.notes[0]
+
+
+def test_a_heap_at_midnight_is_named():
+    times = [*["2023-02-01 00:00"] * 20, *(f"2023-02-02 {hour:02d}:17" for hour in range(24))]
+    part = describe(events_at(times))
+    assert part.facts["doubtful_hours"] == "0"
+    assert "exactly midnight" in part.notes[0]
+
+
+def test_spans_are_counted_and_long_ones_named():
+    part = describe(
+        events_at(
+            ["2023-01-02 05:10", "2023-01-02 05:10", "2023-01-02 05:10"],
+            ["2023-01-02 06:10", "NaT", "2023-01-20 05:10"],
+        )
+    )
+    assert any("2 records have a span of time, and 1 have one time" in note for note in part.notes)
+    assert any(note.startswith("1 spans of a week or more") for note in part.notes)
+    assert series(part)["events"].sum() == pytest.approx(3)
+
+
+def test_each_crime_type_has_its_own_rows_and_the_sum_comes_first():
+    part = describe(events_at(["2023-01-02 05:10", "2023-01-02 06:10"], kinds=["Burglary", "Theft"]))
+    totals = part.tables["hours"].query("area == ''").groupby("crime_type", sort=False)["events"].sum()
+    assert totals.to_dict() == {"all": 2, "Burglary": 1, "Theft": 1}
+    assert next(iter(totals.index)) == "all"
+
+
+@pytest.mark.parametrize(("settings", "message"), [({"weeks": 0}, "weeks=0"), ({"confidence": 1.0}, "confidence=1.0")])
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        HourProfile(**settings)
