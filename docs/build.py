@@ -57,7 +57,6 @@ GROUPS = {  # the package that defines a public name -> its heading in the API r
     "audit": "Explanation and audit",
     "allocation": "Allocation",
     "tuning": "Allocation",
-    "description": "Description",
     "strategy": "Strategic assessment",
     "export": "Functions",
     "compute": "Where the work runs",

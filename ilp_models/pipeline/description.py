@@ -10,7 +10,9 @@ import pandas as pd
 import ilp_models
 from ilp_models.description.change import ChangeTable
 from ilp_models.description.concentration import Concentration
+from ilp_models.description.hot_spots import HotSpots
 from ilp_models.description.hours import HourProfile
+from ilp_models.description.near_repeats import NearRepeats
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.description import Description, DescriptionData, DescriptionPart
 from ilp_models.domain.errors import InputError
@@ -37,7 +39,7 @@ def describe_events(
     parts: Sequence[DescriptionPart] | None = None,
     area_level: str | None = None,
 ) -> Description:
-    """Describe recorded crime: change, hours and concentration.
+    """Describe recorded crime: change, hours, near repeats, hot spots and concentration.
 
     Parameters
     ----------
@@ -67,7 +69,7 @@ def describe_events(
     >>> events = ilp.SimulatedCity(weeks=60, size_km=3, districts=3).read()
     >>> description = ilp.describe_events(events, ilp.SquareGrid(1000))
     >>> [part.name for part in description.parts]
-    ['change', 'hours', 'concentration']
+    ['change', 'hours', 'near_repeats', 'hot_spots', 'concentration']
     """
     study = open_study(events, grid, calendar=Calendar("month"))  # the longest periods: any record has a description
     return describe_study(study, default_parts() if parts is None else parts, area_level)
@@ -75,7 +77,7 @@ def describe_events(
 
 def default_parts() -> list[DescriptionPart]:
     """Return every part with its default settings."""
-    return [ChangeTable(), HourProfile(), Concentration()]
+    return [ChangeTable(), HourProfile(), NearRepeats(), HotSpots(), Concentration()]
 
 
 def describe_study(study: Study, parts: Sequence[DescriptionPart], area_level: str | None) -> Description:

@@ -11,6 +11,7 @@ import pandas as pd
 from ilp_models.domain.description import DescribedPart, Description
 from ilp_models.domain.disclaimers import SCOPE
 from ilp_models.report.formatting import MISSING, crime_type_label, number, percent, sentence
+from ilp_models.report.hot_spot_view import hot_spot_sentences, hot_spots_view, repeat_sentences, repeats_view
 from ilp_models.report.page import write_page
 
 Row = Mapping[Hashable, Any]
@@ -49,6 +50,7 @@ def write_description_page(description: Description, path: Path, about: str) -> 
     """Write the page of a description."""
     events = description.data.events
     parts = {part.name: part for part in description.parts}
+    data, figures = description.data, path.parent / "figures"
     write_page(
         path,
         "description.html.j2",
@@ -58,9 +60,10 @@ def write_description_page(description: Description, path: Path, about: str) -> 
         events=f"{len(events):,}",
         simulated=events.simulated,
         headlines=headlines(description),
-        parts=parts,
         change=_change_view(parts["change"]) if "change" in parts else None,
         hours=_hours_view(parts["hours"]) if "hours" in parts else None,
+        repeats=repeats_view(parts["near_repeats"], data, figures) if "near_repeats" in parts else None,
+        hot_spots=hot_spots_view(parts["hot_spots"], data, figures) if "hot_spots" in parts else None,
         concentration=_concentration_view(parts["concentration"]) if "concentration" in parts else None,
         notes=[note for part in description.parts for note in part.notes],
         attribution="" if events.intake is None else events.intake.attribution,
@@ -73,6 +76,8 @@ def headlines(description: Description) -> list[str]:
     known: dict[str, Callable[[DescribedPart], Iterator[str]]] = {
         "change": _change_sentences,
         "hours": _hour_sentences,
+        "near_repeats": repeat_sentences,
+        "hot_spots": hot_spot_sentences,
         "concentration": _concentration_sentences,
     }
     return [text for part in description.parts if part.name in known for text in known[part.name](part)]

@@ -1,0 +1,160 @@
+"""The sections of a description on near repeats and hot spots."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.description import DescribedPart, DescriptionData
+from ilp_models.report.class_maps import plot_class_maps
+from ilp_models.report.formatting import number
+from ilp_models.report.maps import MapGeometry
+from ilp_models.report.page import FigureFile
+from ilp_models.report.plots import save_figure
+
+_CLASSES: Final = (
+    ("new", "#b5179e"),
+    ("emerging", "#f3722c"),
+    ("persistent", "#9d0208"),
+    ("intermittent", "#f9c74f"),
+    ("former", "#577590"),
+)
+_COUNTS: Final = (("1 incident", "#fdd0a2"), ("2 incidents", "#fd8d3c"), ("3 or more", "#a63603"))
+_MOST_MAPS: Final = 6
+_MOST_AREAS: Final = 15
+
+
+def repeat_sentences(part: DescribedPart) -> Iterator[str]:
+    """Yield the strongest near repeat, and how many recent incidents are within one."""
+    facts = part.facts
+    if "strongest_ratio" not in facts:
+        yield "No near repeat lasts beyond the same day: no crime type is followed by others nearby more than by chance."
+        return
+    yield (
+        f"Near repeats: most for {facts['strongest_crime_type']}, {facts['strongest_distance']} and "
+        f"{facts['strongest_days']} apart, with {number(float(facts['strongest_ratio']), 2)} times the pairs of chance. "
+        f"{facts['incidents_at_risk']:,} recent incidents are within such a time and distance now."
+    )
+
+
+def hot_spot_sentences(part: DescribedPart) -> Iterator[str]:
+    """Yield how many hot spots there are, and how many are new, lasting and gone."""
+    facts = part.facts
+    if not facts["periods"]:
+        yield part.notes[0]
+        return
+    yield (
+        f"{facts['hot_spots']:,} significant hot spots in the last {facts['period_days']} days: "
+        f"{facts['new_since_last_period']:,} new and {facts['lasting_since_last_period']:,} lasting; "
+        f"{facts['gone_since_last_period']:,} of the period before are gone."
+    )
+
+
+def repeats_view(part: DescribedPart, data: DescriptionData, folder: Path) -> dict[str, Any]:
+    """Return bands by crime type, areas with incidents at risk, and their map."""
+    knox, risk = part.tables["knox"], part.tables["risk"]
+    tables = [
+        {"crime_type": kind, "near": bool(rows["near_repeat"].any()), **_bands(rows)}
+        for kind, rows in knox.groupby("crime_type", sort=False)
+    ]
+    areas = part.tables["risk_areas"].sort_values("incidents", ascending=False, kind="stable")
+    return {
+        "metric": part.facts["metric"],
+        "draws": part.facts["draws"],
+        "tables": sorted(tables, key=lambda table: not table["near"]),
+        "areas": [
+            {
+                "area": row["area"] or "no area",
+                "crime_type": row["crime_type"],
+                "incidents": f"{row['incidents']:,}",
+                "radius": f"{row['radius_m']:,.4g} m",
+                "until": f"{row['risk_until']:%Y-%m-%d}",
+            }
+            for row in areas.head(_MOST_AREAS).to_dict("records")
+        ],
+        "more": max(0, len(areas) - _MOST_AREAS),
+        "figure": _risk_map(risk, data, folder),
+    }
+
+
+def _bands(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return the closed bands as a matrix of ratios; a word marks a near repeat."""
+    closed = rows[rows["q"].notna()]
+    days = list(closed["days"].unique())
+    lines = [
+        (distance, [_band(row) for row in band.to_dict("records")])
+        for distance, band in closed.groupby("distance", sort=False)
+    ]
+    return {"days": days, "rows": lines}
+
+
+def _band(row: Mapping[Any, Any]) -> dict[str, str]:
+    near = bool(row["near_repeat"])
+    return {
+        "ratio": number(row["ratio"], 3),
+        "pairs": f"{row['observed']:,} / {number(row['expected'])}",
+        "state": "more" if near else "",
+        "word": "near repeat" if near else "",
+    }
+
+
+def _risk_map(risk: pd.DataFrame, data: DescriptionData, folder: Path) -> FigureFile | None:
+    once = risk.drop_duplicates("incident")
+    panels = {
+        str(kind): np.minimum(_by_cell(rows["cell"], data), len(_COUNTS)) - 1
+        for kind, rows in once[once["cell"] != ""].groupby("crime_type")
+    }
+    text = "Cells with recent incidents that are within a near-repeat band on the day after the records"
+    return _maps(panels, data, _COUNTS, "recent incidents in the cell", folder / "risk.png", text)
+
+
+def _by_cell(cells: pd.Series, data: DescriptionData) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.bincount(data.grid.cells.astype(str).get_indexer(cells.astype(str)), minlength=len(data.grid))
+
+
+def hot_spots_view(part: DescribedPart, data: DescriptionData, folder: Path) -> dict[str, Any]:
+    """Return the classes by crime type, changes by area, and the maps."""
+    cells, classes = part.tables["hot_cells"], part.tables["hot_classes"]
+    names = [name for name, _ in _CLASSES]
+    panels = {}
+    for kind, rows in cells.groupby("crime_type", sort=False):
+        position = np.full(len(data.grid), -1, dtype=np.int64)
+        at = data.grid.cells.astype(str).get_indexer(rows["cell"].astype(str))
+        position[at] = [names.index(name) if name in names else -1 for name in rows["class"]]
+        panels[str(kind)] = position
+    areas = part.tables["hot_areas"].sort_values(["new", "gone"], ascending=False, kind="stable")
+    changed = areas[(areas["new"] > 0) | (areas["gone"] > 0)] if len(areas) else areas
+    return {
+        "periods": part.facts["periods"],
+        "period_days": part.facts["period_days"],
+        "names": names,
+        "rows": [
+            (str(kind), [f"{int(rows.loc[rows['class'] == name, 'cells'].sum()):,}" for name in names])
+            for kind, rows in classes.groupby("crime_type", sort=False)
+        ],
+        "areas": changed.head(_MOST_AREAS).to_dict("records"),
+        "more": max(0, len(changed) - _MOST_AREAS),
+        "figure": _maps(
+            panels, data, _CLASSES, f"{part.facts['periods']} periods of {part.facts['period_days']} days",
+            folder / "hot_spots.png", "Cells by how often and when they were a significant hot spot",
+        ),
+    }
+
+
+def _maps(
+    panels: Mapping[str, Any],
+    data: DescriptionData,
+    classes: tuple[tuple[str, str], ...],
+    legend: str,
+    path: Path,
+    text: str,
+) -> FigureFile | None:
+    """Return the maps of the first crime types that have a cell in a class."""
+    shown = {kind: position for kind, position in panels.items() if (position >= 0).any()}
+    shown = dict(list(shown.items())[:_MOST_MAPS])
+    if not shown:
+        return None
+    figure = plot_class_maps(MapGeometry.from_grid(data.grid), shown, classes, legend)
+    return FigureFile(save_figure(figure, path, text), f"{text}: maps of {', '.join(shown)}.", f"{text}.")
