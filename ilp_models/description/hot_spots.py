@@ -166,7 +166,7 @@ class HotSpots:
         """
         edges = self._edges(data)
         notes = [self._span_note(data, edges)]
-        cell = data.grid.locate(data.events)
+        cell = data.event_cells
         results = [self._test(kind, counts, data, notes) for kind, counts in _counts(data, cell, edges)]
         areas = parent_labels(data.grid, data.area_level)
         cells = _concat([self._cells(one, data, areas) for one in results], _CELLS)

@@ -13,7 +13,7 @@ from scipy.stats import false_discovery_control
 from ilp_models.description.repeat_bands import RepeatBands
 from ilp_models.domain.description import DescribedPart, DescriptionData
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.grid import parent_labels
+from ilp_models.domain.events import UNTIL
 from ilp_models.stats.knox import (
     METRICS,
     PROFILE_BINS,
@@ -56,6 +56,9 @@ class NearRepeats:
 
     Parameters
     ----------
+    weeks : int, default 104
+        Weeks at the end of the records that are used. A trend over many years that differs between parts of the city
+        looks like near repeats.
     distance_bands_m : sequence of float, default (200, 400, 600)
         Upper ends of the distance bands in metres, ascending. A band holds distances from its lower end to below its
         upper end. Another band holds all pairs further apart.
@@ -114,6 +117,7 @@ class NearRepeats:
     ['burglary', '0.5 to under 200 m', 'same day']
     """
 
+    weeks: int = 104
     distance_bands_m: Sequence[float] = (200.0, 400.0, 600.0)
     day_bands: Sequence[int] = (1, 8, 15, 29)
     same_place_m: float = 0.5
@@ -132,7 +136,8 @@ class NearRepeats:
         if self.metric not in METRICS:
             msg = f"near_repeats.metric={self.metric!r} is unknown; choose one of {', '.join(METRICS)}."
             raise InputError(msg)
-        for name, low in (("draws", 1), ("local_days", 0), ("recent_days", 1), ("max_pairs", 1), ("seed", 0)):
+        least = {"weeks": 1, "draws": 1, "local_days": 0, "recent_days": 1, "max_pairs": 1, "seed": 0}
+        for name, low in least.items():
             value = getattr(self, name)
             if not (isinstance(value, int | np.integer) and value >= low):
                 msg = f"near_repeats.{name}={value!r} must be a whole number, at least {low}."
@@ -170,6 +175,9 @@ class NearRepeats:
             now, and ``risk_areas`` their number by area.
         """
         incidents = _incidents(data)
+        first = data.events.end.ceil("D") - pd.Timedelta(weeks=self.weeks)
+        early = int((incidents["day"] < first).sum())
+        incidents = incidents[incidents["day"] >= first].reset_index(drop=True)
         knox: list[pd.DataFrame] = []
         decay: list[Rows] = []
         local: list[pd.DataFrame] = []
@@ -187,6 +195,11 @@ class NearRepeats:
         tables["risk"] = self._risk(tables["knox"], incidents, data.events.end)
         tables["risk_areas"] = _by_area(tables["risk"])
         notes += self._notes(tables, incidents)
+        long = _long_spans(data)
+        if long:
+            notes.append(f"{long:,} incidents whose span covers more than one day count on its first day.")
+        if early:
+            notes.append(f"{early:,} events before {first:%Y-%m-%d} are not used: near_repeats.weeks={self.weeks}.")
         return DescribedPart(self.name, tables, self._facts(tables), tuple(notes))
 
     def _pairs(self, kind: str, own: pd.DataFrame, notes: list[str]) -> ClosePairs | None:
@@ -318,7 +331,7 @@ class NearRepeats:
 
 def _incidents(data: DescriptionData) -> pd.DataFrame:
     """Return number, crime type, day, coordinates, cell and area of each event."""
-    table, cell = data.events.table, data.grid.locate(data.events)
+    table, cell = data.events.table, data.event_cells
     return pd.DataFrame(
         {
             "incident": np.arange(len(table)),
@@ -327,9 +340,15 @@ def _incidents(data: DescriptionData) -> pd.DataFrame:
             "x": table["x"].to_numpy(),
             "y": table["y"].to_numpy(),
             "cell": np.where(cell >= 0, data.grid.cells.astype(object).to_numpy()[cell], ""),
-            "area": np.where(cell >= 0, parent_labels(data.grid, data.area_level)[cell], ""),
+            "area": data.event_areas,
         }
     )
+
+
+def _long_spans(data: DescriptionData) -> int:
+    """Return the number of incidents that may have happened on another day than their first."""
+    table = data.events.table
+    return int((table[UNTIL].dt.normalize() > table["occurred_at"].dt.normalize()).sum()) if UNTIL in table else 0
 
 
 def _days(own: pd.DataFrame) -> Integers:

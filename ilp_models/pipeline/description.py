@@ -142,7 +142,7 @@ def write_description(description: Description, folder: str | Path, *, decimal: 
 def named_tables(description: Description) -> dict[str, pd.DataFrame]:
     """Return every table under the name of its file."""
     return {
-        name if name.startswith(part.name) else f"{part.name}_{name}": table
+        name if name.startswith(part.name.split("_")[0]) else f"{part.name}_{name}": table
         for part in description.parts
         for name, table in part.tables.items()
     }

@@ -31,7 +31,8 @@ def plot_class_maps(
     height = _WIDTH * float(np.clip((top - bottom) / (right - left), 0.35, 1.4)) + 0.3
     columns = min(_COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(_WIDTH * columns, height * rows + 0.6), layout="constrained")
+    figure = Figure(figsize=(_WIDTH * columns, height * rows + 0.6))
+    figure.set_layout_engine("constrained", h_pad=0.09)  # room for the titles
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     rings = geometry.rings()
     colours = np.array([*(colour for _, colour in classes), _GROUND], dtype=object)

@@ -30,11 +30,11 @@ def repeat_sentences(part: DescribedPart) -> Iterator[str]:
     """Yield the strongest near repeat, and how many recent incidents are within one."""
     facts = part.facts
     if "strongest_ratio" not in facts:
-        yield "No near repeat lasts beyond the same day: no crime type is followed by others nearby more than by chance."
+        yield "No crime type is followed by others nearby, beyond the same day, more than by chance."
         return
     yield (
         f"Near repeats: most for {facts['strongest_crime_type']}, {facts['strongest_distance']} and "
-        f"{facts['strongest_days']} apart, with {number(float(facts['strongest_ratio']), 2)} times the pairs of chance. "
+        f"{facts['strongest_days']} apart, {number(float(facts['strongest_ratio']), 2)} times the pairs of chance. "
         f"{facts['incidents_at_risk']:,} recent incidents are within such a time and distance now."
     )
 
@@ -56,20 +56,20 @@ def repeats_view(part: DescribedPart, data: DescriptionData, folder: Path) -> di
     """Return bands by crime type, areas with incidents at risk, and their map."""
     knox, risk = part.tables["knox"], part.tables["risk"]
     tables = [
-        {"crime_type": kind, "near": bool(rows["near_repeat"].any()), **_bands(rows)}
+        {"crime_type": kind, "near": _latest(rows), **_bands(rows)}
         for kind, rows in knox.groupby("crime_type", sort=False)
     ]
     areas = part.tables["risk_areas"].sort_values("incidents", ascending=False, kind="stable")
     return {
         "metric": part.facts["metric"],
         "draws": part.facts["draws"],
-        "tables": sorted(tables, key=lambda table: not table["near"]),
+        "tables": sorted(tables, key=lambda table: -table["near"]),
         "areas": [
             {
                 "area": row["area"] or "no area",
                 "crime_type": row["crime_type"],
                 "incidents": f"{row['incidents']:,}",
-                "radius": f"{row['radius_m']:,.4g} m",
+                "radius": f"{row['radius_m']:,.0f} m" if row["radius_m"] >= 1 else "the same place",
                 "until": f"{row['risk_until']:%Y-%m-%d}",
             }
             for row in areas.head(_MOST_AREAS).to_dict("records")
@@ -77,6 +77,12 @@ def repeats_view(part: DescribedPart, data: DescriptionData, folder: Path) -> di
         "more": max(0, len(areas) - _MOST_AREAS),
         "figure": _risk_map(risk, data, folder),
     }
+
+
+def _latest(rows: pd.DataFrame) -> int:
+    """Return 2 if a near repeat lasts beyond the same day, 1 if it is on the same day only, and 0 without any."""
+    near = rows[rows["near_repeat"].astype(bool)]
+    return 0 if near.empty else 1 + int((near["days_to"] > 0).any())
 
 
 def _bands(rows: pd.DataFrame) -> dict[str, Any]:
@@ -111,7 +117,7 @@ def _risk_map(risk: pd.DataFrame, data: DescriptionData, folder: Path) -> Figure
 
 
 def _by_cell(cells: pd.Series, data: DescriptionData) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return np.bincount(data.grid.cells.astype(str).get_indexer(cells.astype(str)), minlength=len(data.grid))
+    return np.bincount(data.grid.cells.astype(str).get_indexer(pd.Index(cells.astype(str))), minlength=len(data.grid))
 
 
 def hot_spots_view(part: DescribedPart, data: DescriptionData, folder: Path) -> dict[str, Any]:
@@ -121,7 +127,7 @@ def hot_spots_view(part: DescribedPart, data: DescriptionData, folder: Path) -> 
     panels = {}
     for kind, rows in cells.groupby("crime_type", sort=False):
         position = np.full(len(data.grid), -1, dtype=np.int64)
-        at = data.grid.cells.astype(str).get_indexer(rows["cell"].astype(str))
+        at = data.grid.cells.astype(str).get_indexer(pd.Index(rows["cell"].astype(str)))
         position[at] = [names.index(name) if name in names else -1 for name in rows["class"]]
         panels[str(kind)] = position
     areas = part.tables["hot_areas"].sort_values(["new", "gone"], ascending=False, kind="stable")
@@ -137,8 +143,12 @@ def hot_spots_view(part: DescribedPart, data: DescriptionData, folder: Path) -> 
         "areas": changed.head(_MOST_AREAS).to_dict("records"),
         "more": max(0, len(changed) - _MOST_AREAS),
         "figure": _maps(
-            panels, data, _CLASSES, f"{part.facts['periods']} periods of {part.facts['period_days']} days",
-            folder / "hot_spots.png", "Cells by how often and when they were a significant hot spot",
+            panels,
+            data,
+            _CLASSES,
+            f"{part.facts['periods']} periods of {part.facts['period_days']} days",
+            folder / "hot_spots.png",
+            "Cells by how often and when they were a significant hot spot",
         ),
     }
 

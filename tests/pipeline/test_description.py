@@ -108,4 +108,10 @@ def test_no_event_is_refused(events):
 
 def test_the_description_knows_its_parts(description):
     assert isinstance(description, Description)
-    assert [part.name for part in description.parts] == ["change", "hours", "near_repeats", "hot_spots", "concentration"]
+    assert [part.name for part in description.parts] == [
+        "change",
+        "hours",
+        "near_repeats",
+        "hot_spots",
+        "concentration",
+    ]
