@@ -19,7 +19,6 @@ from ilp_models.description.hot_spot_classes import (
 )
 from ilp_models.domain.description import DescribedPart, DescriptionData
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.grid import parent_labels
 from ilp_models.stats.getis_ord import binomial_p, correct, gi_star, normal_p, permutation_p, with_self
 
 Floats = npt.NDArray[np.float64]
@@ -168,7 +167,7 @@ class HotSpots:
         notes = [self._span_note(data, edges)]
         cell = data.event_cells
         results = [self._test(kind, counts, data, notes) for kind, counts in _counts(data, cell, edges)]
-        areas = parent_labels(data.grid, data.area_level)
+        areas = data.cell_areas
         cells = _concat([self._cells(one, data, areas) for one in results], _CELLS)
         changes = _concat([_changes(one, data, areas) for one in results], _CHANGES)
         tables = {

@@ -58,16 +58,17 @@ class DescriptionData:
         if self.level == OWN_LABEL and OWN_LABEL in self.events.table:
             return np.asarray(self.events.table[OWN_LABEL].astype(object).fillna("").to_numpy(), dtype=object)
         cells = self.event_cells
-        return np.asarray(np.where(cells >= 0, self._cell_areas[cells], ""), dtype=object)
+        return np.asarray(np.where(cells >= 0, self.cell_areas[cells], ""), dtype=object)
 
     @property
     def areas(self) -> list[str]:
         """All areas in order, also those without an event."""
-        found = {*map(str, self._cell_areas), *map(str, np.unique(self.event_areas.astype(str)))}
+        found = {*map(str, self.cell_areas), *map(str, np.unique(self.event_areas.astype(str)))}
         return sorted(found - {""})
 
     @property
-    def _cell_areas(self) -> npt.NDArray[np.object_]:
+    def cell_areas(self) -> npt.NDArray[np.object_]:
+        """The area of each cell of the grid, empty where it has none."""
         if self.level not in self.grid.parents.columns:
             return np.full(len(self.grid), "", dtype=object)
         return np.asarray(parent_labels(self.grid, self.level), dtype=object)
