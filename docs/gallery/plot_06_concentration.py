@@ -2,8 +2,8 @@
 Concentration of crime
 ======================
 
-Which share of all records is in which share of the squares? Crime is concentrated, so a forecast of places is
-useful at all. The dotted line is an even distribution over the squares with a record.
+Which share of all records is in the busiest squares? Few crimes on many squares look concentrated even by chance, so the
+dotted lines show as many crimes at random.
 """
 
 import matplotlib.pyplot as plt
@@ -11,18 +11,15 @@ import numpy as np
 
 import ilp_models as ilp
 
-events = ilp.load_toronto().table
-square = (events["x"] // 500).astype(int).astype(str) + "," + (events["y"] // 500).astype(int).astype(str)
+events = ilp.load_toronto(start="2021-01-01")
+part = ilp.Concentration(cell_shares=np.arange(0.01, 0.51, 0.01))
+description = ilp.describe_events(events, ilp.SquareGrid(500, active="closing"), parts=[part])
+table = description.part("concentration").tables["cell_shares"]
 
 figure, axes = plt.subplots(figsize=(6, 4))
-for crime_type, squares in square.groupby(events["crime_type"], observed=True):
-    counts = np.sort(squares.value_counts().to_numpy())[::-1]
-    axes.plot(
-        100 * np.arange(1, len(counts) + 1) / square.nunique(), 100 * counts.cumsum() / counts.sum(), label=crime_type
-    )
-axes.axline((0, 0), slope=1, color="grey", linestyle=":")
-axes.set_xlim(0, 50)
-axes.set_ylim(0, 100)
-axes.set_xlabel("squares of 500 m, %")
-axes.set_ylabel("records, %")
+for crime_type, rows in table.groupby("crime_type", sort=False):
+    (line,) = axes.plot(100 * rows["cell_share"], 100 * rows["crime_share"], label=crime_type)
+    axes.plot(100 * rows["cell_share"], 100 * rows["chance_crime_share"], color=line.get_color(), linestyle=":")
+axes.set_xlabel("busiest squares of 500 m, %")
+axes.set_ylabel("records of 2021, %")
 axes.legend()

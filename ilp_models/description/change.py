@@ -27,6 +27,7 @@ MORE: Final = "more"
 FEWER: Final = "fewer"
 UNCLEAR: Final = "no clear change"
 NONE: Final = "none recorded"
+CLEAR: Final = (MORE, FEWER)
 _BLOCK: Final = 4
 _WEEKS: Final = pd.Timedelta(days=364)  # the same days of the week, a year before
 _ONE_YEAR: Final = pd.DateOffset(years=1)
@@ -161,6 +162,7 @@ class ChangeTable:
                 "period_unit": self.calendar.period_unit,
                 "confidence": self.confidence,
                 "false_discovery_rate": self.false_discovery_rate,
+                "areas": len(rows.areas),
                 "tests": int(table["p"].notna().sum()) if len(table) else 0,
             },
             tuple(_notes(rows, short, events, end)),

@@ -15,6 +15,7 @@ from ilp_models.domain.text_table import read_marked_table
 from ilp_models.domain.timing import SIMULATED
 from ilp_models.pipeline.brief_files import ALL_LENGTHS, READINESS, write_brief
 from ilp_models.pipeline.brief_parts.decisions_part import decisions_table, objection_texts
+from ilp_models.pipeline.brief_parts.description_part import description_part
 from ilp_models.pipeline.brief_parts.groups_part import groups_part
 from ilp_models.pipeline.brief_parts.plan_part import monitoring_part, plan_part
 from ilp_models.pipeline.brief_parts.readiness_facts import facts_of_runs
@@ -33,6 +34,7 @@ _Entry = TypeVar("_Entry")
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     *,
     runs: str,
+    description: str | None,
     assessment: str | None,
     totals: str | None,
     weekly: str | None,
@@ -53,6 +55,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         check_length(length)
     brief = compile_brief(
         runs,
+        description=description,
         assessment=assessment,
         totals=totals,
         weekly=weekly,
@@ -76,6 +79,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
 def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
     runs: str | Path,
     *,
+    description: str | Path | None = None,
     assessment: str | Path | None = None,
     totals: str | Path | None = None,
     weekly: str | Path | None = None,
@@ -96,9 +100,9 @@ def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
     ----------
     runs : str or Path
         Folder of the runs, such as ``outputs``; the latest finished one of each kind is used.
-    assessment, totals, weekly, allocation, monitoring : str or Path, optional
-        Folder of a run of ``assess``, ``forecast experiment=strategic``, ``weekly``, ``allocate`` and ``monitor``, in
-        place of the latest.
+    description, assessment, totals, weekly, allocation, monitoring : str or Path, optional
+        Folder of a run of ``describe``, ``assess``, ``forecast experiment=strategic``, ``weekly``, ``allocate`` and
+        ``monitor``, in place of the latest.
     groups : str or Path, optional
         Folder of a run of ``assess matrix=FILE``. Groups are included only on request.
     recipients : sequence of str
@@ -130,6 +134,7 @@ def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
         msg = f"recipients names {recipients[0]!r} without groups. Name the run with groups=FOLDER, or leave it out."
         raise InputError(msg)
     named = {
+        "description": description,
         "assessment": assessment,
         "totals": totals,
         "weekly": weekly,
@@ -163,6 +168,7 @@ def _parts(sources: BriefSources) -> dict[str, BriefPart]:
         "weekly": weekly_part,
         "allocation": partial(plan_part, week=sources.week, register=sources.register),
         "monitoring": partial(monitoring_part, week=sources.week),
+        "description": description_part,
     }
     found: Mapping[str, Any] = {**sources.records, **({} if sources.week is None else {"weekly": sources.week})}
     return {kind: part(found[kind]) for kind, part in make.items() if kind in found}

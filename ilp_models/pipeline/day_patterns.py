@@ -9,9 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from ilp_models.domain.events import UNTIL
 from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.parquet_file import open_parquet
 from ilp_models.pipeline.forecasting import NextForecast
+from ilp_models.stats.aoristic import week_weights
 
 NAMES: Final = "place_names.parquet"
 HOURS: Final = "hours.parquet"
@@ -31,15 +33,27 @@ def write_day_patterns(forecast: NextForecast, folder: Path) -> list[Path]:
     year = (moments >= known.end - _YEAR).to_numpy() & (study.resolution != "month")
     cell = forecast.grid.locate(known)
     inside = year & (cell >= 0)
-    hours = moments.dt.hour if study.resolution == "moment" else pd.Series(_NO_HOUR, index=moments.index)
-    table = pd.DataFrame(
-        {"cell": cells[cell[inside]], "weekday": moments.dt.day_of_week[inside], "hour": hours[inside]}
-    )
-    counts = table.groupby(["cell", "weekday", "hour"]).size().reset_index(name="events").astype({"events": "int32"})
+    own = cells[cell[inside]]
+    if study.resolution == "moment":
+        counts = hours_of_spans(own, known.table[inside])
+    else:
+        days = pd.DataFrame({"cell": own, "weekday": moments.dt.day_of_week[inside], "hour": _NO_HOUR})
+        counts = days.groupby(["cell", "weekday", "hour"]).size().reset_index(name="events").astype({"events": "int32"})
     files = [folder / NAMES, folder / HOURS]
     for rows, file in zip((names, counts), files, strict=True):
         rows.to_parquet(file, compression="zstd", index=False)
     return files
+
+
+def hours_of_spans(cells: pd.Index, table: pd.DataFrame) -> pd.DataFrame:
+    """Return crimes by cell, weekday and hour; one in a span of time is shared between its hours (aoristic weights)."""
+    start = table["occurred_at"].to_numpy(dtype="datetime64[m]")
+    spans = UNTIL in table
+    until = table[UNTIL].to_numpy(dtype="datetime64[m]") if spans else np.full(len(start), np.datetime64("NaT", "m"))
+    weights = week_weights(start, until).tocoo()
+    rows = {"cell": cells[weights.row], "weekday": weights.col // 24, "hour": weights.col % 24, "events": weights.data}
+    counts = pd.DataFrame(rows).groupby(["cell", "weekday", "hour"])["events"].sum().reset_index()
+    return counts.astype({"events": "float32" if spans else "int32", "weekday": "int32", "hour": "int32"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +94,12 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
 
 def _pattern(rows: pd.DataFrame, where: str) -> str:
     """Return the days and the part of the day with most records, if chance alone does not explain them."""
-    total = int(rows["events"].sum())
+    total = round(rows["events"].sum())
     days = rows.groupby("weekday")["events"].sum().reindex(range(7), fill_value=0)
     parts = [f"Of {total:,} crimes recorded {where} in the past year, "]
     if _uneven(days):
         first = sorted(days.sort_values(ascending=False, kind="stable").index[:2])
-        share = days[first].sum() / total
+        share = days[first].sum() / days.sum()
         parts.append(f"{share:.0%} were on {_DAYS[first[0]]} and {_DAYS[first[1]]}")
     else:
         parts.append("no day stands out")

@@ -30,4 +30,4 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     described = describe_study(study, list(description.values()), area_level)
     page = write_description(described, folder, decimal=decimal)
     lines = [SIMULATED] if study.events.simulated else []
-    return "\n".join([NOT_A_FORECAST, *lines, *headlines(described), f"Page: {page}"])
+    return "\n".join([NOT_A_FORECAST, *lines, *headlines(described.parts), f"Page: {page}"])

@@ -8,20 +8,20 @@ from typing import Any, Final
 import pandas as pd
 
 import ilp_models
-from ilp_models.description.change import ChangeTable
+from ilp_models.description.change import CLEAR, ChangeTable
 from ilp_models.description.concentration import Concentration
 from ilp_models.description.hot_spots import HotSpots
 from ilp_models.description.hours import HourProfile
 from ilp_models.description.near_repeats import NearRepeats
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.description import Description, DescriptionData, DescriptionPart
+from ilp_models.domain.description import DescribedPart, Description, DescriptionData, DescriptionPart
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.text_output import check_decimal, write_table
 from ilp_models.export.workbook import write_tables
 from ilp_models.pipeline.atomic_files import write_all_or_none
-from ilp_models.pipeline.outputs import write_json
+from ilp_models.pipeline.outputs import plain_rows, write_json
 from ilp_models.pipeline.study import Study, open_study
 from ilp_models.report.description_page import write_description_page
 
@@ -172,9 +172,33 @@ def _write_facts(description: Description, path: Path) -> None:
         "events": len(events),
         "digest": events.digest(),
         "simulated": events.simulated,
-        "parts": {part.name: {"facts": dict(part.facts), "notes": list(part.notes)} for part in description.parts},
+        "attribution": "" if events.intake is None else events.intake.attribution,
+        "parts": [
+            {"name": part.name, "facts": dict(part.facts), "notes": list(part.notes), "rows": _main_rows(part)}
+            for part in description.parts
+        ],
     }
     write_json(path, content)
+
+
+def _main_rows(part: DescribedPart) -> list[dict[str, Any]]:
+    """Return the rows that the sentences on a part are made of; not those of single areas without a clear change."""
+    if part.name not in part.tables:
+        return []
+    table = part.tables[part.name]
+    if "area" not in table:
+        return plain_rows(table)
+    city = table["area"] == ""
+    return plain_rows(table[city | table["verdict"].isin(CLEAR)] if "verdict" in table else table[city])
+
+
+def read_parts(content: Mapping[str, Any]) -> list[DescribedPart]:
+    """Return the parts of a stored description, with the main table of each."""
+    found = []
+    for part in content["parts"]:
+        name, rows = str(part["name"]), pd.DataFrame(part["rows"])
+        found.append(DescribedPart(name, {name: rows}, dict(part["facts"]), tuple(part["notes"])))
+    return found
 
 
 def _area_sheets(description: Description) -> dict[str, pd.DataFrame]:

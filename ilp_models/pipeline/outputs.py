@@ -35,6 +35,7 @@ from ilp_models.pipeline.forecasting import NextForecast
 from ilp_models.pipeline.front_content import front_page
 from ilp_models.pipeline.last_map import last_map
 from ilp_models.pipeline.map_content import map_evidence
+from ilp_models.pipeline.recorded_changes import city_changes
 from ilp_models.pipeline.registration import register_decision
 from ilp_models.pipeline.run_folder import EVIDENCE, REASONS, digests
 from ilp_models.pipeline.study import Study, open_study
@@ -258,4 +259,5 @@ class PageTask:
             overused=forecast.places.overused or {},
             map=map_evidence(audit, last),
             last=last,
+            changes=city_changes(forecast.forecaster.history_.events, forecast.grid, study.calendar),
         )

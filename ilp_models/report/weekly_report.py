@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.decision import Decision
+from ilp_models.domain.description import DescribedPart
 from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.family_reasons import FAMILY_KEYS
@@ -21,6 +23,7 @@ from ilp_models.domain.scores import ScoreTable
 from ilp_models.report import maps, plots, tables
 from ilp_models.report.audit.check_summaries import CheckSummary, ReasonGroup, reason_groups, summarise_checks
 from ilp_models.report.audit.rule_trials import RuleSection, rule_section
+from ilp_models.report.change_view import change_view
 from ilp_models.report.formatting import (
     crime_type_label,
     interval,
@@ -112,6 +115,7 @@ class WeeklyEvidence:
     overused: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)  # by type: share at over-used points
     map: MapEvidence = field(default_factory=MapEvidence)
     last: LastMap | None = None  # how the map of the latest recorded period did
+    changes: DescribedPart | None = None  # recorded crime of the whole study area against earlier periods
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +153,7 @@ class WeeklyContent:
     map: InteractiveMap
     last: LastMap | None
     trend: FigureFile | None
+    changes: Mapping[str, Any] | None
     types: tuple[TypeSection, ...]
     comparison: pd.DataFrame
     harm: HarmTable | None  # share of crime and of harm captured; None without harm sets
@@ -191,6 +196,7 @@ def compose_weekly(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path)
         ),
         last=evidence.last,
         trend=_trend(evidence, folder),
+        changes=None if evidence.changes is None else change_view(evidence.changes),
         types=_type_sections(report, evidence, folder),
         comparison=table,
         harm=harm_table(evidence.scores),

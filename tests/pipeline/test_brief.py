@@ -23,6 +23,7 @@ from ilp_models.pipeline.assess import run as assess
 from ilp_models.pipeline.brief_parts.sources import KINDS, latest_run
 from ilp_models.pipeline.brief_parts.weekly_part import obstacle_text
 from ilp_models.pipeline.clock import now
+from ilp_models.report.description_page import headlines
 from ilp_models.strategy.threats.control_strategy import draft_control_strategy
 from tests.model.long_city import city_events
 from tests.pipeline.small_city import build_task, run_task
@@ -476,3 +477,22 @@ def test_the_command_writes_the_report_and_returns_the_judgements(strategic, adm
     assert not (done.folder / "full.html").exists()
     with pytest.raises(InputError, match="length=poster is unknown"):
         run_task("brief", tmp_path, *words, "length=poster")
+
+
+def test_a_description_of_the_records_is_a_section(compiled, tmp_path):
+    events = ilp.SimulatedCity(weeks=60, size_km=3, districts=3).read()
+    parts = [ilp.ChangeTable(), ilp.HourProfile(), ilp.Concentration()]
+    described = ilp.describe_events(replace(events, city=""), ilp.SquareGrid(1000), parts=parts)
+    ilp.write_description(described, tmp_path / "describe")
+    brief = compiled(description=tmp_path / "describe")
+    section = next(one for one in brief.evidence if one.title == "What was recorded")
+    assert "It is not a forecast." in section.sentences[0]
+    assert list(section.sentences[1:]) == headlines(described.parts)  # made again from the stored rows
+    assert any(text.startswith("Half of the recorded crimes fell in") for text in section.sentences)
+
+
+def test_a_damaged_description_is_refused(compiled, tmp_path):
+    content = {"records": ["2020-01-06", "2021-01-04"], "parts": [{"name": "change"}]}
+    (tmp_path / "description.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(InputError, match="damaged, or of another version"):
+        compiled(description=tmp_path)

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.pipeline.day_patterns import DayPatterns
+from ilp_models.pipeline.day_patterns import DayPatterns, hours_of_spans
 
 NAMES = pd.Series({"a": "King Street, West"})
 
@@ -55,3 +55,17 @@ def test_a_week_archives_names_and_hours(admitted, name):
     table = pd.read_parquet(admitted.folder / "audit" / name)
     assert len(table) > 0
     assert set(table["cell"]) <= set(pd.read_parquet(admitted.folder / "audit" / "cells.parquet")["cell"].astype(str))
+
+
+def test_a_crime_in_a_span_is_shared_between_the_hours_of_the_shift():
+    times = pd.to_datetime(["2021-01-04 22:00", "2021-01-04 10:15"])
+    table = pd.DataFrame({"occurred_at": times, "occurred_until": [pd.Timestamp("2021-01-05 02:00"), pd.NaT]})
+    found = hours_of_spans(pd.Index(["a", "a"]), table).set_index(["weekday", "hour"])["events"]
+    assert found.to_dict() == {(0, 10): 1.0, (0, 22): 0.25, (0, 23): 0.25, (1, 0): 0.25, (1, 1): 0.25}
+
+
+def test_crimes_with_one_time_count_whole():
+    table = pd.DataFrame({"occurred_at": pd.to_datetime(["2021-01-04 22:59", "2021-01-11 22:00"])})
+    found = hours_of_spans(pd.Index(["a", "a"]), table)
+    assert found.to_dict("records") == [{"cell": "a", "weekday": 0, "hour": 22, "events": 2}]
+    assert found["events"].dtype == "int32"
