@@ -2,8 +2,8 @@
 Concentration of crime
 ======================
 
-Which share of all records is in the busiest squares? Few crimes on many squares look concentrated even by chance, so the
-dotted lines show as many crimes at random.
+Which share of all records is in the busiest squares? Few crimes on many squares look concentrated even by chance, so
+the dotted lines show as many crimes at random.
 """
 
 import matplotlib.pyplot as plt

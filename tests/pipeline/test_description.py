@@ -42,7 +42,7 @@ def test_files_hold_the_tables(description, tmp_path):
     assert facts["about"] == NOT_A_FORECAST
     assert facts["simulated"] is True
     assert facts["digest"] == description.data.events.digest()
-    assert facts["parts"]["hours"]["facts"]["weeks"] == 52
+    assert facts["parts"][1]["facts"]["weeks"] == 52
     assert NOT_A_FORECAST in page.read_text(encoding="utf-8")
 
 
