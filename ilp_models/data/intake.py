@@ -28,7 +28,7 @@ from ilp_models.data.reader import RawRecords
 from ilp_models.data.repeats import find_repeats, flag_duplicates
 from ilp_models.data.row_filter import Mask, RowFilter
 from ilp_models.data.schema import ColumnMapping
-from ilp_models.data.spans import read_spans
+from ilp_models.data.spans import last_moment, moment_words, read_spans
 from ilp_models.data.time_formats import describe_unreadable, refuse_contradicting_formats
 from ilp_models.data.timestamps import TimestampParser
 from ilp_models.domain.events import UNTIL, Events
@@ -182,11 +182,13 @@ def read_areas(rows: RowFilter, rules: IntakeRules, located: Coordinates) -> tup
 def parse_reports(parsed: ParsedRecords, rules: IntakeRules) -> tuple[ParsedRecords, pd.Series]:
     """Return the report time of each remaining row; flag missing report times and those before the incident.
 
-    Without a report time, the event counts as reported ``data.reporting_delay`` after it occurred.
+    Without a report time, the event counts as reported ``data.reporting_delay`` after it occurred. An incident in a
+    span of time is found at its end: the start would be known too early.
     """
     rows, columns = parsed.rows, rules.columns
     occurred = parsed.occurred[rows.remaining].reset_index(drop=True)
     latest = occurred if columns.occurred_month is None else occurred + pd.offsets.MonthEnd(1)
+    latest = last_moment(latest, parsed.until, rows.remaining)
     assumed: pd.Series = (latest + rules.reporting_delay).astype("datetime64[us]")
     reported = rules.timestamps.reported(rows.records.table, columns)
     if reported is None:
@@ -307,7 +309,7 @@ def _notes(records: RawRecords, rules: IntakeRules, resolution: str) -> tuple[st
         notes.append("Only months are known. Each event is dated to the first day; set calendar.period_unit=month.")
     if rules.columns.reported_at is None and rules.columns.reported_date is None:
         delay = str(rules.reporting_delay).removesuffix(" 00:00:00")
-        origin = "the last day of its month" if resolution == "month" else "it occurred"
+        origin = moment_words(rules.columns, resolution)
         note = f"No report times: an event counts as known {delay} after {origin}."
         notes.append(note if rules.reporting_delay else f"{note} If reports come later, set data.reporting_delay.")
     return tuple(notes)

@@ -1,5 +1,7 @@
 """Read the end of the span in which each incident may have happened."""
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.data.row_filter import RowFilter
@@ -32,3 +34,18 @@ def read_spans(
             f"span longer than data.max_span={limit}", "set aside", (until - occurred > longest).to_numpy(), shown
         )
     return rows, until.mask(backwards)
+
+
+def last_moment(latest: pd.Series, until: pd.Series | None, remaining: npt.NDArray[np.bool_]) -> pd.Series:
+    """Return the last moment at which each incident may have happened; the end of a span is not part of it."""
+    if until is None:
+        return latest
+    ends = until[remaining].reset_index(drop=True) - pd.Timedelta(1, "us")
+    return latest.where(ends.isna() | (ends < latest), ends)
+
+
+def moment_words(columns: ColumnMapping, resolution: str) -> str:
+    """Return which moment the reporting delay starts from, in words."""
+    if resolution == "month":
+        return "the last day of its month"
+    return "the end of its span" if columns.occurred_until or columns.occurred_until_date else "it occurred"

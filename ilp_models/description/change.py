@@ -106,13 +106,16 @@ class ChangeTable:
     def __post_init__(self) -> None:
         """Refuse settings that have no meaning."""
         for name in ("confidence", "false_discovery_rate"):
-            if not 0 < getattr(self, name) < 1:
-                msg = (
-                    f"description.change.{name}={getattr(self, name)!r} is not between 0 and 1; set it to such as 0.05."
-                )
+            value: Any = getattr(self, name)
+            if not (isinstance(value, float | int) and 0 < value < 1):
+                usual = type(self).__dataclass_fields__[name].default
+                msg = f"description.change.{name}={value!r} is not between 0 and 1; set it to such as {usual}."
                 raise InputError(msg)
-        if self.series_periods < 2:
-            msg = f"description.change.series_periods={self.series_periods} is too few; set 2 or more."
+        if not (isinstance(self.series_periods, int | np.integer) and self.series_periods >= 2):
+            msg = f"description.change.series_periods={self.series_periods!r} must be a whole number, at least 2."
+            raise InputError(msg)
+        if not isinstance(self.calendar, Calendar):
+            msg = f"calendar={self.calendar!r} is no calendar; give such as ilp.Calendar('week')."
             raise InputError(msg)
 
     @property
@@ -126,9 +129,15 @@ class ChangeTable:
         Raises
         ------
         InputError
-            If the records hold no whole period.
+            If the records hold no whole period, or only their months are known and a period is shorter.
         """
         events = data.events
+        if data.months_only and self.calendar.period_unit != "month":
+            msg = (
+                f"Only the months of these records are known, and calendar.period_unit={self.calendar.period_unit} is "
+                "finer. Set calendar.period_unit=month."
+            )
+            raise InputError(msg)
         periods = self.calendar.whole_periods(events.start, events.end - events.settles_after)
         if not len(periods):
             unit, first, last = self.calendar.period_unit, events.start.date(), events.end.date()

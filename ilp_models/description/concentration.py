@@ -1,6 +1,6 @@
 """Concentration: how few places hold most of the recorded crimes, against what chance alone would give."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 _YEAR: Final = pd.Timedelta(days=364)
 _REPEAT: Final = 2
+_MOST_DRAWS: Final = 9_999  # more need gigabytes and change no decimal that is shown
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Concentration:
     Raises
     ------
     InputError
-        If a share is not between 0 and 1, or there are fewer than 19 draws.
+        If a share is not between 0 and 1, or there are fewer than 19 or more than 9,999 draws.
 
     Notes
     -----
@@ -69,14 +70,19 @@ class Concentration:
 
     def __post_init__(self) -> None:
         """Refuse settings that have no meaning."""
-        object.__setattr__(self, "cell_shares", tuple(float(share) for share in self.cell_shares))
-        if not self.cell_shares or not all(0 < share < 1 for share in self.cell_shares):
-            shares = list(self.cell_shares)
-            msg = f"description.concentration.cell_shares={shares} must lie between 0 and 1, such as [0.2]."
+        shares: Any = self.cell_shares
+        shares = [] if isinstance(shares, str) or not isinstance(shares, Iterable) else list(shares)
+        if not shares or not all(isinstance(share, float | int) and 0 < share < 1 for share in shares):
+            given = shares or self.cell_shares
+            msg = f"description.concentration.cell_shares={given} must be a list of numbers from 0 to 1, such as [0.2]."
             raise InputError(msg)
-        if self.draws < 19:
-            msg = f"description.concentration.draws={self.draws} is too few; set 19 or more."
-            raise InputError(msg)
+        object.__setattr__(self, "cell_shares", tuple(map(float, shares)))
+        for name, low, high in (("draws", 19, _MOST_DRAWS), ("seed", 0, np.inf)):
+            value: Any = getattr(self, name)
+            if not (isinstance(value, int | np.integer) and low <= value <= high):
+                limits = f"from {low} to {high:,}" if np.isfinite(high) else f"at least {low}"
+                msg = f"description.concentration.{name}={value!r} must be a whole number, {limits}."
+                raise InputError(msg)
 
     @property
     def name(self) -> str:
@@ -88,23 +94,26 @@ class Concentration:
         counts, years = _cell_counts(data)
         rng = np.random.default_rng(self.seed)
         area = data.grid.area_m2 / data.grid.area_m2.sum()
-        chance = {kind: self._chance(rng, int(cells.sum()), area) for kind, cells in counts.items()}
+        measures: list[dict[str, object]] = []
+        shares: list[dict[str, object]] = []
+        repeats: list[dict[str, object]] = []
+        for kind, cells in counts.items():  # the draws of one type at a time: with many types all need gigabytes
+            chance = rng.multinomial(int(cells.sum()), area, size=self.draws)
+            measures.append(_measures(kind, cells, chance))
+            shares += self._share_rows(kind, cells, chance)
+            repeats.append(_repeats(kind, cells, chance))
         tables = {
-            "concentration": pd.DataFrame([_measures(kind, counts[kind], chance[kind]) for kind in counts]),
-            "cell_shares": pd.DataFrame(
-                [row for kind in counts for row in self._share_rows(kind, counts[kind], chance[kind])]
+            "concentration": pd.DataFrame(measures),
+            "cell_shares": pd.DataFrame(shares),
+            "years": pd.DataFrame(
+                [row for kind in counts for row in _stability(kind, years[kind], data.events.end)], columns=_YEARS
             ),
-            "years": pd.DataFrame([row for kind in counts for row in _stability(kind, years[kind])], columns=_YEARS),
-            "repeat_places": pd.DataFrame([_repeats(kind, counts[kind], chance[kind]) for kind in counts]),
+            "repeat_places": pd.DataFrame(repeats),
         }
         outside = int((data.event_cells < 0).sum())
         notes = [f"{outside:,} records lie outside the cells and are not counted."] if outside else []
         facts: dict[str, float | int | str] = {"cells": len(data.grid), "draws": self.draws}
         return DescribedPart(self.name, tables, facts, tuple(notes))
-
-    def _chance(self, rng: np.random.Generator, total: int, area: Floats) -> npt.NDArray[np.int64]:
-        """Return counts of random distributions, shape (draws, cells)."""
-        return rng.multinomial(total, area, size=self.draws)
 
     def _share_rows(self, kind: str, counts: Floats, chance: npt.NDArray[np.int64]) -> Iterator[dict[str, object]]:
         for share in self.cell_shares:
@@ -130,16 +139,17 @@ def _cell_counts(data: DescriptionData) -> tuple[dict[str, Floats], dict[str, li
     cells, kinds = data.event_cells, list(data.events.crime_types)
     code = data.events.table["crime_type"].cat.codes.to_numpy()
     times, end = data.events.table["occurred_at"], data.events.end
+    year: Any = pd.DateOffset(years=1) if data.months_only else _YEAR  # 364 days can hold 11 firsts of a month
     names = [*([ALL] if len(kinds) > 1 else []), *kinds]
     whole, years = {}, {}
     for name in names:
         used = (cells >= 0) & (True if name == ALL else code == kinds.index(name))
         whole[name] = _count(cells[used], len(data.grid))
         spans, last = [], end
-        while last - _YEAR >= data.events.start:
-            inside = used & ((times >= last - _YEAR) & (times < last)).to_numpy()
-            spans.append((last - _YEAR, _count(cells[inside], len(data.grid))))
-            last -= _YEAR
+        while last - year >= data.events.start:
+            inside = used & ((times >= last - year) & (times < last)).to_numpy()
+            spans.append((last - year, _count(cells[inside], len(data.grid))))
+            last -= year
         years[name] = spans[::-1]
     return whole, years
 
@@ -171,16 +181,17 @@ def _top_shares(counts: npt.NDArray[Any], top: int) -> Floats:
     return np.asarray(np.divide(largest, total, out=np.full(len(counts), np.nan), where=total > 0))
 
 
-def _stability(kind: str, years: list[tuple[pd.Timestamp, Floats]]) -> Iterator[dict[str, object]]:
+def _stability(kind: str, years: list[tuple[pd.Timestamp, Floats]], last: pd.Timestamp) -> Iterator[dict[str, object]]:
     """Yield how far the cells of one year are those of the next: rank correlation, and the busiest cells kept."""
-    for (start, before), (_, after) in pairwise(years):
+    ends = [*(start for start, _ in years[2:]), last]
+    for ((start, before), (_, after)), end in zip(pairwise(years), ends, strict=False):
         top = max(1, round(_TOP * len(before)))
         kept = set(np.argsort(-before, kind="stable")[:top]) & set(np.argsort(-after, kind="stable")[:top])
         varies = before.min() < before.max() and after.min() < after.max()
         yield {
             "crime_type": kind,
             "first": start.date(),
-            "last": (start + 2 * _YEAR - pd.Timedelta(days=1)).date(),
+            "last": (end - pd.Timedelta(days=1)).date(),
             "events": int(before.sum() + after.sum()),
             "rank_correlation": float(spearmanr(before, after).statistic) if varies else float("nan"),
             "top_cells_kept": len(kept) / top,

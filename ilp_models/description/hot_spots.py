@@ -125,17 +125,19 @@ class HotSpots:
         """Check the settings."""
         for name, known in (("method", METHODS), ("correction", CORRECTIONS), ("correct_over", FAMILIES)):
             if getattr(self, name) not in known:
-                msg = f"hot_spots.{name}={getattr(self, name)!r} is unknown; choose one of {', '.join(known)}."
+                value = getattr(self, name)
+                msg = f"description.hot_spots.{name}={value!r} is unknown; choose one of {', '.join(known)}."
                 raise InputError(msg)
-        for name, low in (("period_days", 1), ("periods", 1), ("min_events", 0)):
+        limits = {"period_days": (1, 36_600), "periods": (1, 36_600), "min_events": (0, 1_000_000)}
+        for name, (low, high) in limits.items():
             value = getattr(self, name)
-            if not (isinstance(value, int | np.integer) and value >= low):
-                msg = f"hot_spots.{name}={value!r} must be a whole number, at least {low}."
+            if not (isinstance(value, int | np.integer) and low <= value <= high):
+                msg = f"description.hot_spots.{name}={value!r} must be a whole number, from {low} to {high:,}."
                 raise InputError(msg)
         for name in ("significance", "hot_share", "persistent_share", "recent_share"):
             value = getattr(self, name)
             if not (isinstance(value, float | int) and 0 < value < 1):
-                msg = f"hot_spots.{name}={value!r} must be between 0 and 1. Write a tenth as 0.1."
+                msg = f"description.hot_spots.{name}={value!r} must be between 0 and 1. Write a tenth as 0.1."
                 raise InputError(msg)
 
     @property
@@ -180,21 +182,28 @@ class HotSpots:
         outside = int((cell < 0).sum())
         if outside:
             notes.append(f"{outside:,} events outside the grid are not counted.")
-        return DescribedPart(self.name, tables, self._facts(tables, edges), tuple(notes))
+        return DescribedPart(self.name, tables, self._facts(tables, edges, self._length(data)), tuple(notes))
 
     def _edges(self, data: DescriptionData) -> pd.DatetimeIndex:
         """Return the ends of the periods, the end of the records last; one edge alone if no whole period fits."""
+        start, end = data.events.start, data.events.end
+        if data.months_only:  # all events are dated to the first of a month, which 28 days can miss
+            months = pd.date_range(start, end, freq="MS")[-1 - self.periods :]
+            return months if len(months) else pd.DatetimeIndex([end])
         length = pd.Timedelta(days=self.period_days)
-        whole = min(self.periods, max(0, (data.events.end - data.events.start) // length))
-        return pd.DatetimeIndex([data.events.end - number * length for number in range(whole, -1, -1)])
+        whole = min(self.periods, max(0, (end - start) // length))
+        return pd.DatetimeIndex([end - number * length for number in range(whole, -1, -1)])
+
+    def _length(self, data: DescriptionData) -> str:
+        return "one month" if data.months_only else f"{self.period_days} days"
 
     def _span_note(self, data: DescriptionData, edges: pd.DatetimeIndex) -> str:
         """Return which periods are described."""
-        number = len(edges) - 1
+        number, length = len(edges) - 1, self._length(data)
         if number == 0:
-            return f"The records cover less than one period of {self.period_days} days, so that nothing is tested."
+            return f"The records cover less than one period of {length}, so that hot spots are not tested."
         early = int((data.events.table["occurred_at"] < edges[0]).sum())
-        text = f"{number} periods of {self.period_days} days from {edges[0]:%Y-%m-%d} to before {edges[-1]:%Y-%m-%d}."
+        text = f"{number} periods of {length} from {edges[0]:%Y-%m-%d} to before {edges[-1]:%Y-%m-%d}."
         if number < self.periods:
             text += f" The records do not cover {self.periods} periods."
         return text + (f" {early:,} earlier events are not counted." if early else "")
@@ -208,7 +217,8 @@ class HotSpots:
         large = np.isnan(p).any(axis=0)
         if large.any():
             p[:, large] = normal_p(z[:, large])
-            notes.append(f"{kind}: counts of {int(large.sum())} period(s) are too large for an exact p; it is normal.")
+            which = f"{int(large.sum())} of {counts.shape[1]} periods"
+            notes.append(f"{kind}: counts of {which} are too large for an exact p; it is normal.")
         p = np.where(np.isnan(z), 1.0, p)
         q = correct(p, self.correction) if self.correct_over == "cells" else correct(p.T, self.correction).T
         hot = (z > 0) & (q < self.significance) & (local >= self.min_events)
@@ -250,12 +260,18 @@ class HotSpots:
             rows += [{"crime_type": one.kind, "class": name, "cells": int(found.get(name, 0))} for name in names]
         return pd.DataFrame(rows, columns=["crime_type", "class", "cells"])
 
-    def _facts(self, tables: dict[str, pd.DataFrame], edges: pd.DatetimeIndex) -> dict[str, float | int | str]:
+    def _facts(
+        self, tables: dict[str, pd.DataFrame], edges: pd.DatetimeIndex, length: str
+    ) -> dict[str, float | int | str]:
         """Return the numbers that sentences are made of."""
         changes, classes = tables["hot_changes"]["change"], tables["hot_classes"]
+        periods = tables["hot_periods"]
+        last = periods[periods["last"] == periods["last"].max()]
         facts: dict[str, float | int | str] = {
             "periods": len(edges) - 1,
             "period_days": self.period_days,
+            "period_length": length,
+            "types_tested": int((last["state"] == _TESTED).sum()),  # in the last period
             "hot_spots": int(tables["hot_cells"]["hot_now"].sum()),
             "method": self.method,
             "correction": self.correction,

@@ -67,11 +67,11 @@ class HourProfile:
 
     def __post_init__(self) -> None:
         """Refuse settings that have no meaning."""
-        if self.weeks < 1:
-            msg = f"description.hours.weeks={self.weeks} is too few; set 1 or more."
+        if not (isinstance(self.weeks, int | np.integer) and self.weeks >= 1):
+            msg = f"description.hours.weeks={self.weeks!r} must be a whole number, at least 1."
             raise InputError(msg)
-        if not 0 < self.confidence < 1:
-            msg = f"description.hours.confidence={self.confidence} is not between 0 and 1; set it to such as 0.95."
+        if not (isinstance(self.confidence, float | int) and 0 < self.confidence < 1):
+            msg = f"description.hours.confidence={self.confidence!r} is not between 0 and 1; set it to such as 0.95."
             raise InputError(msg)
 
     @property
@@ -95,7 +95,7 @@ class HourProfile:
                 self.name, {"hours": empty}, facts, (f"No table of hours: the records hold {reason}.",)
             )
         weights = week_weights(*_span(table))
-        labels, member = _groups(table["crime_type"], data.event_areas[used.to_numpy()], data)
+        labels, member = _groups(table["crime_type"], data.event_areas[used.to_numpy()], data.areas)
         total, squares = (np.asarray((member @ values).todense()) for values in (weights, weights.multiply(weights)))
         low, high = weighted_sum_interval(total, squares, 1.0, self.confidence)
         rows = labels.loc[labels.index.repeat(HOURS)].reset_index(drop=True)
@@ -114,7 +114,7 @@ class HourProfile:
             ).ravel(),
         )
         doubtful = _doubtful_hours(table)
-        facts["p_even_hours"] = _p_even(total[0].reshape(7, 24).sum(axis=0))
+        facts["p_even_hours"] = _p_even(np.delete(total[0].reshape(7, 24).sum(axis=0), list(doubtful)))
         facts["p_even_days"] = _p_even(total[0].reshape(7, 24).sum(axis=1))
         facts["doubtful_hours"] = " ".join(map(str, doubtful))
         return DescribedPart(self.name, {"hours": found[list(_COLUMNS)]}, facts, tuple(_notes(table, doubtful)))
@@ -134,18 +134,20 @@ def _span(table: pd.DataFrame) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[
     return start, table[UNTIL].to_numpy(dtype="datetime64[m]")
 
 
-def _groups(kinds: pd.Series, areas: npt.NDArray[Any], data: DescriptionData) -> tuple[pd.DataFrame, csr_matrix]:
+def _groups(kinds: pd.Series, areas: npt.NDArray[Any], names: list[str]) -> tuple[pd.DataFrame, csr_matrix]:
     """Return the rows of the table and which events each holds: all types and each type, then all types by area."""
-    types = list(data.events.crime_types)
-    code = kinds.cat.codes.to_numpy()
-    masks = [np.ones(len(code), dtype=bool)] if len(types) > 1 else []
-    masks += [code == position for position in range(len(types))]
-    labels = [(_CITY, kind) for kind in [*([ALL] if len(types) > 1 else []), *types]]
-    whole = ALL if len(types) > 1 else types[0]
-    for area in data.areas:
-        masks.append(areas == area)
-        labels.append((area, whole))
-    return pd.DataFrame(labels, columns=["area", "crime_type"]), csr_matrix(np.array(masks, dtype=np.float64))
+    types = list(map(str, kinds.cat.categories))
+    several, events = len(types) > 1, np.arange(len(kinds))
+    labels = [(_CITY, kind) for kind in [*([ALL] if several else []), *types]]
+    at = len(labels) + pd.Index(names).get_indexer(pd.Index(areas))
+    row = [np.zeros(len(events), dtype=np.int64)] if several else []
+    row += [kinds.cat.codes.to_numpy().astype(np.int64) + several, np.where(at < len(labels), -1, at)]
+    labels += [(area, ALL if several else types[0]) for area in names]
+    rows, members = np.concatenate(row), np.tile(events, len(row))
+    held = rows >= 0  # an event without an area is in no row of an area
+    shape = (len(labels), len(events))
+    matrix = csr_matrix((np.ones(int(held.sum())), (rows[held], members[held])), shape=shape)
+    return pd.DataFrame(labels, columns=["area", "crime_type"]), matrix
 
 
 def _p_even(sums: Floats) -> float:

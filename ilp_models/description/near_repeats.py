@@ -1,6 +1,6 @@
 """Near repeats: whether crimes follow each other in space and time more often than by chance (Knox test)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Final
@@ -132,21 +132,26 @@ class NearRepeats:
 
     def __post_init__(self) -> None:
         """Check the settings."""
+        for name in ("distance_bands_m", "day_bands"):
+            value = getattr(self, name)
+            if not isinstance(value, Iterable):
+                msg = f"description.near_repeats.{name}={value!r} must be a list, such as [{value}]."
+                raise InputError(msg)
         self.bands  # noqa: B018 - it refuses bands that overlap
         if self.metric not in METRICS:
-            msg = f"near_repeats.metric={self.metric!r} is unknown; choose one of {', '.join(METRICS)}."
+            msg = f"description.near_repeats.metric={self.metric!r} is unknown; choose one of {', '.join(METRICS)}."
             raise InputError(msg)
         least = {"weeks": 1, "draws": 1, "local_days": 0, "recent_days": 1, "max_pairs": 1, "seed": 0}
         for name, low in least.items():
             value = getattr(self, name)
             if not (isinstance(value, int | np.integer) and value >= low):
-                msg = f"near_repeats.{name}={value!r} must be a whole number, at least {low}."
+                msg = f"description.near_repeats.{name}={value!r} must be a whole number, at least {low}."
                 raise InputError(msg)
         if not (isinstance(self.min_ratio, Real) and 1 <= self.min_ratio < np.inf):
-            msg = f"near_repeats.min_ratio={self.min_ratio!r} must be a number of at least 1, such as 1.2."
+            msg = f"description.near_repeats.min_ratio={self.min_ratio!r} must be a number of at least 1, such as 1.2."
             raise InputError(msg)
         if not (isinstance(self.significance, Real) and 0 < self.significance < 1):
-            msg = f"near_repeats.significance={self.significance!r} must be between 0 and 1, such as 0.05."
+            msg = f"description.near_repeats.significance={self.significance!r} must be between 0 and 1, such as 0.05."
             raise InputError(msg)
 
     @property
@@ -182,7 +187,9 @@ class NearRepeats:
         decay: list[Rows] = []
         local: list[pd.DataFrame] = []
         notes: list[str] = []
-        for position, kind in enumerate(data.events.crime_types):
+        if data.months_only:
+            notes.append("Near repeats are not tested: only the months of the records are known.")
+        for position, kind in enumerate(() if data.months_only else data.events.crime_types):
             own = incidents[incidents["crime_type"] == kind]
             pairs = self._pairs(kind, own, notes)
             if pairs is None:
@@ -205,7 +212,7 @@ class NearRepeats:
     def _pairs(self, kind: str, own: pd.DataFrame, notes: list[str]) -> ClosePairs | None:
         """Return the close pairs of a crime type, or None with a note."""
         if len(own) < 2:
-            notes.append(f"{kind}: {len(own)} event(s), so that there is no pair. It is left out.")
+            notes.append(f"{kind}: {len(own) or 'no'} event, so that there is no pair. It is left out.")
             return None
         xy, edges = own[["x", "y"]].to_numpy(dtype=float), self.bands.edges_m
         close = count_close_pairs(xy, float(edges[-1]), self.metric)

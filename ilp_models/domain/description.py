@@ -39,6 +39,11 @@ class DescriptionData:
         own = [OWN_LABEL] if OWN_LABEL in self.events.table else []
         return list(dict.fromkeys([*map(str, self.grid.parents.columns), *own]))
 
+    @property
+    def months_only(self) -> bool:
+        """Whether only the months of the events are known; their dates are then the first of a month."""
+        return self.events.intake is not None and self.events.intake.resolution == "month"
+
     @cached_property
     def event_cells(self) -> npt.NDArray[np.int64]:
         """The cell of each event, -1 outside the grid."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +40,11 @@ _FORMATS: Final = {
     **dict.fromkeys(QUANTILE_COLUMNS, "0"),
     "share": "0.00%",
     "overused_points": _PERCENT,
+}
+
+_TABLE_FORMATS: Final = {
+    **dict.fromkeys(("p", "q", "earlier_q"), "0.0000"),  # two decimals show 0.00 for what is clear
+    **dict.fromkeys(("share", "change_share"), "0.0%"),
 }
 
 
@@ -85,16 +91,19 @@ def write_tables(
 ) -> None:
     """Write a workbook with one sheet for each table; names that a spreadsheet refuses are shortened.
 
-    Raises InputError if a table is too long for a sheet.
+    The caller leaves out what `is_too_long` finds.
     """
-    for table in tables.values():
-        check_rows(len(table))
     content = BytesIO()
     with _open_book(content, path.parent) as book:
         book.set_properties({"title": title, "comments": headline, "created": created.to_pydatetime()})
         for name, table in zip(_sheet_names(tables), tables.values(), strict=True):
-            _write_sheet(book, name, _columns(table), headline)
+            _write_sheet(book, name, _table_columns(table), headline)
     path.write_bytes(content.getvalue())
+
+
+def is_too_long(table: pd.DataFrame) -> bool:
+    """Return whether a table has more rows than a worksheet."""
+    return len(table) >= MAX_ROWS
 
 
 def _sheet_names(labels: Iterable[str]) -> list[str]:
@@ -144,6 +153,23 @@ def _columns(table: pd.DataFrame) -> _Sheet:
         )
         for name, column in table.items()
     ]
+
+
+def _table_columns(table: pd.DataFrame) -> _Sheet:
+    """Return the columns of a table of any content under their own names, with dates as dates."""
+    found = []
+    for name, column in table.items():
+        text, values = str(name), _as_dates(column)
+        usual = _NUMBER if pd.api.types.is_float_dtype(values) else ""
+        number_format = _DAY if pd.api.types.is_datetime64_dtype(values) else _TABLE_FORMATS.get(text, usual)
+        found.append(_Column(text.replace("_", " "), values, number_format))
+    return found
+
+
+def _as_dates(column: pd.Series) -> pd.Series:
+    """Return a column of dates as times, which a sheet can sort and filter, and any other column unchanged."""
+    is_date = column.dtype == object and len(column) > 0 and all(isinstance(one, date) for one in column)
+    return pd.to_datetime(column) if is_date else column
 
 
 def _area_sums(grid: pd.DataFrame, unit: str | None) -> pd.DataFrame:

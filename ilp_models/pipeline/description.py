@@ -1,6 +1,6 @@
 """Describe recorded crime, and write the description as page, workbook and CSV files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.text_output import check_decimal, write_table
-from ilp_models.export.workbook import write_tables
+from ilp_models.export.workbook import is_too_long, write_tables
 from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.outputs import plain_rows, write_json
 from ilp_models.pipeline.study import Study, open_study
@@ -61,7 +61,8 @@ def describe_events(
     Raises
     ------
     InputError
-        If two parts have one name, the grid has no such level of areas, or the records are too few for a part.
+        If a part is no part, two parts have one name, the grid has no such level of areas, or the records are too few
+        for a part.
 
     Examples
     --------
@@ -72,16 +73,18 @@ def describe_events(
     ['change', 'hours', 'near_repeats', 'hot_spots', 'concentration']
     """
     study = open_study(events, grid, calendar=Calendar("month"))  # the longest periods: any record has a description
-    return describe_study(study, default_parts() if parts is None else parts, area_level)
+    unit = "month" if study.resolution == "month" else "week"
+    return describe_study(study, default_parts(Calendar(unit)) if parts is None else parts, area_level)
 
 
-def default_parts() -> list[DescriptionPart]:
+def default_parts(calendar: Calendar) -> list[DescriptionPart]:
     """Return every part with its default settings."""
-    return [ChangeTable(), HourProfile(), NearRepeats(), HotSpots(), Concentration()]
+    return [ChangeTable(calendar), HourProfile(), NearRepeats(), HotSpots(), Concentration()]
 
 
 def describe_study(study: Study, parts: Sequence[DescriptionPart], area_level: str | None) -> Description:
     """Return the description of the events of a study."""
+    parts = _checked_parts(parts)
     names = [part.name for part in parts]
     if not names or len(names) != len(set(names)):
         msg = f"A description needs parts with different names, not {names}. Give each part once."
@@ -93,6 +96,16 @@ def describe_study(study: Study, parts: Sequence[DescriptionPart], area_level: s
     return Description(data, tuple(part.describe(data) for part in parts))
 
 
+def _checked_parts(parts: object) -> list[DescriptionPart]:
+    """Return parts as a list; refuse classes, names and all else that cannot describe."""
+    found: list[Any] = list(parts) if isinstance(parts, Iterable) and not isinstance(parts, str) else [parts]
+    for part in found:
+        if isinstance(part, type) or not callable(getattr(part, "describe", None)):
+            msg = f"parts has {part!r}, which is no part of a description. Give objects, such as [ilp.ChangeTable()]."
+            raise InputError(msg)
+    return found
+
+
 def write_description(description: Description, folder: str | Path, *, decimal: str = "point") -> Path:
     """Write a description as a page, a workbook and CSV files: all of them or none.
 
@@ -101,7 +114,8 @@ def write_description(description: Description, folder: str | Path, *, decimal: 
     description : Description
         Of :func:`ilp_models.describe_events`.
     folder : str or Path
-        Is made if it does not exist.
+        Is made if it does not exist. Give each description its own: files of another one are replaced where the names
+        are equal, and stay where they are not.
     decimal : str, default "point"
         Decimal mark of the CSV files: ``point``, or ``comma`` with semicolons between columns.
 
@@ -113,7 +127,7 @@ def write_description(description: Description, folder: str | Path, *, decimal: 
     Raises
     ------
     InputError
-        If the decimal mark is unknown, or a table is too long for a sheet.
+        If the decimal mark is unknown.
     StorageError
         If a file cannot be written.
 
@@ -128,13 +142,16 @@ def write_description(description: Description, folder: str | Path, *, decimal: 
     'description.html'
     """
     check_decimal(decimal, "decimal")
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
-    tables = named_tables(description)
+    target, tables = Path(folder), named_tables(description)
+    notes = [
+        f"{name} has {len(table):,} rows, more than a sheet holds. It is in {name}.csv, and not in the workbook."
+        for name, table in tables.items()
+        if is_too_long(table)
+    ]
     writers: dict[str, Any] = {f"{name}.csv": partial(_write_csv, table, decimal) for name, table in tables.items()}
     writers[FACTS] = partial(_write_facts, description)
     writers[WORKBOOK] = partial(_write_workbook, description, tables)
-    writers[PAGE] = partial(_write_page, description)
+    writers[PAGE] = partial(_write_page, description, notes)
     write_all_or_none(target, writers, "The description")
     return target / PAGE
 
@@ -153,13 +170,18 @@ def _write_csv(table: pd.DataFrame, decimal: str, path: Path) -> None:
 
 
 def _write_workbook(description: Description, tables: Mapping[str, pd.DataFrame], path: Path) -> None:
-    sheets = {**tables, **_area_sheets(description)}
+    sheets = {name: table for name, table in tables.items() if not is_too_long(table)}
+    for area, table in _area_sheets(description).items():
+        name = area
+        while name in sheets:  # an area can be named as a table
+            name = f"{name} (area)"
+        sheets[name] = table
     created = description.data.events.end  # the present would change the bytes
     write_tables(sheets, path, title="Recorded crime", headline=NOT_A_FORECAST, created=created)
 
 
-def _write_page(description: Description, path: Path) -> None:
-    write_description_page(description, path, NOT_A_FORECAST)
+def _write_page(description: Description, notes: Sequence[str], path: Path) -> None:
+    write_description_page(description, path, NOT_A_FORECAST, notes)
 
 
 def _write_facts(description: Description, path: Path) -> None:
@@ -207,4 +229,4 @@ def _area_sheets(description: Description) -> dict[str, pd.DataFrame]:
     areas = description.data.areas
     if not changes or len(areas) > _AREA_SHEETS:
         return {}
-    return {area: changes[0][changes[0]["area"] == area].drop(columns="area") for area in areas}
+    return {area: changes[0][changes[0]["area"] == area] for area in areas}  # the name of a sheet may be cut

@@ -73,7 +73,7 @@ def change_view(part: DescribedPart) -> dict[str, Any]:
         "confidence": percent(float(part.facts["confidence"]), 0),
         "rate": percent(float(part.facts["false_discovery_rate"]), 0),
         "tests": f"{part.facts['tests']:,}",
-        "heads": [_COMPARISONS[name][0].format(unit=unit) for name in shown],
+        "heads": [_comparison({"comparison": name}, unit)[0] for name in shown],
         "rows": rows,
         "areas": areas["area"].nunique() if len(areas) else 0,
         "clear_areas": [
@@ -128,7 +128,8 @@ def _interval(row: Row) -> str:
 
 
 def _comparison(row: Row, unit: str) -> tuple[str, ...]:
-    return tuple(text.format(unit=unit) for text in _COMPARISONS[str(row["comparison"])])
+    texts = (text.format(unit=unit) for text in _COMPARISONS[str(row["comparison"])])
+    return tuple(text.replace("same day last year", "same weekday last year") for text in texts)  # 364 days earlier
 
 
 def _sparkline(counts: np.ndarray[Any, np.dtype[np.float64]]) -> str:

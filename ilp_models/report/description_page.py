@@ -29,8 +29,8 @@ class HeatCell:
     text: str
 
 
-def write_description_page(description: Description, path: Path, about: str) -> None:
-    """Write the page of a description."""
+def write_description_page(description: Description, path: Path, about: str, notes: Sequence[str] = ()) -> None:
+    """Write the page of a description; ``notes`` follow those of its parts."""
     events = description.data.events
     parts = {part.name: part for part in description.parts}
     data, figures = description.data, path.parent / "figures"
@@ -48,7 +48,7 @@ def write_description_page(description: Description, path: Path, about: str) -> 
         repeats=repeats_view(parts["near_repeats"], data, figures) if "near_repeats" in parts else None,
         hot_spots=hot_spots_view(parts["hot_spots"], data, figures) if "hot_spots" in parts else None,
         concentration=_concentration_view(parts["concentration"]) if "concentration" in parts else None,
-        notes=[note for part in description.parts for note in part.notes],
+        notes=[*(note for part in description.parts for note in part.notes), *notes],
         attribution="" if events.intake is None else events.intake.attribution,
         scope=sentence(SCOPE),
     )

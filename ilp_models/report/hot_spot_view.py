@@ -29,6 +29,9 @@ _MOST_AREAS: Final = 15
 def repeat_sentences(part: DescribedPart) -> Iterator[str]:
     """Yield the strongest near repeat, and how many recent incidents are within one."""
     facts = part.facts
+    if not facts["types_tested"]:
+        yield "Near repeats are not tested: the records are too few or not exact enough, see the notes."
+        return
     if "strongest_ratio" not in facts:
         yield "No crime type is followed by others nearby, beyond the same day, more than by chance."
         return
@@ -45,9 +48,16 @@ def hot_spot_sentences(part: DescribedPart) -> Iterator[str]:
     if not facts["periods"]:
         yield part.notes[0]
         return
+    span = str(facts["period_length"]).removeprefix("one ")
+    if not facts["types_tested"]:
+        yield f"Hot spots are not tested in the last {span}: no crime type has different counts in its cells."
+        return
+    head = f"{facts['hot_spots']:,} significant hot spots in the last {span}"
+    if facts["periods"] == 1:
+        yield f"{head}. There is no earlier period to compare with."
+        return
     yield (
-        f"{facts['hot_spots']:,} significant hot spots in the last {facts['period_days']} days: "
-        f"{facts['new_since_last_period']:,} new and {facts['lasting_since_last_period']:,} lasting; "
+        f"{head}: {facts['new_since_last_period']:,} new and {facts['lasting_since_last_period']:,} lasting; "
         f"{facts['gone_since_last_period']:,} of the period before are gone."
     )
 
@@ -134,7 +144,8 @@ def hot_spots_view(part: DescribedPart, data: DescriptionData, folder: Path) -> 
     changed = areas[(areas["new"] > 0) | (areas["gone"] > 0)] if len(areas) else areas
     return {
         "periods": part.facts["periods"],
-        "period_days": part.facts["period_days"],
+        "period_length": part.facts["period_length"],
+        "tested": part.facts["types_tested"],
         "names": names,
         "rows": [
             (str(kind), [f"{int(rows.loc[rows['class'] == name, 'cells'].sum()):,}" for name in names])
@@ -146,7 +157,7 @@ def hot_spots_view(part: DescribedPart, data: DescriptionData, folder: Path) -> 
             panels,
             data,
             _CLASSES,
-            f"{part.facts['periods']} periods of {part.facts['period_days']} days",
+            f"{part.facts['periods']} periods of {part.facts['period_length']}",
             folder / "hot_spots.png",
             "Cells by how often and when they were a significant hot spot",
         ),

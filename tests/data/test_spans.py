@@ -58,6 +58,16 @@ def test_a_span_over_the_limit_is_set_aside(path):
     assert found(events)["span longer than data.max_span=7 days"] == ("set aside", 1)
 
 
+def test_an_incident_is_known_from_the_end_of_its_span(path):
+    events = read(path, {"occurred_until": "to"}, reporting_delay="1 day")
+    known = [str(one)[:16] for one in events.table["reported_at"]]
+    assert known == ["2021-01-05 17:59", "2021-01-06 10:00", "2021-01-07 10:00", "2021-01-21 09:59", "2021-01-09 10:00"]
+    assert "1 days after the end of its span" in " ".join(events.intake.notes)
+    assert len(read(path, {"occurred_until": "to"}).known_at(pd.Timestamp("2021-01-04 12:00"))) == 0
+    day = read(path, {"occurred_until_date": "to_day"}).known_at(pd.Timestamp("2021-01-05"))
+    assert len(day) == 1  # the span of a whole day is over at midnight
+
+
 def test_the_digest_knows_the_ends_and_files_without_them_keep_theirs(path):
     spans, starts = read(path, {"occurred_until": "to"}), read(path, {})
     assert spans.digest() != starts.digest()

@@ -180,7 +180,14 @@ def test_counts_that_vary_more_than_chance_need_a_larger_change():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"confidence": 0.0}, {"false_discovery_rate": 1.0}, {"series_periods": 1}], ids=str
+    "settings",
+    [
+        *({"confidence": value} for value in (0.0, "0.9", None, [0.9])),
+        {"false_discovery_rate": 1.0},
+        *({"series_periods": value} for value in (1, 2.5, "52")),
+        {"calendar": "week"},
+    ],
+    ids=str,
 )
 def test_bad_settings_are_refused(settings):
     with pytest.raises(InputError, match=next(iter(settings))):

@@ -80,7 +80,15 @@ def test_one_event_gives_numbers_or_nothing_but_no_error():
     assert len(found["years"]) == 1
 
 
-@pytest.mark.parametrize("settings", [{"cell_shares": (1.5,)}, {"cell_shares": ()}, {"draws": 5}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"cell_shares": shares} for shares in ((1.5,), (), 0.2, "ab", ("a",))),
+        *({"draws": draws} for draws in (5, 19.5, 10**9)),
+        {"seed": -1},
+    ],
+    ids=str,
+)
 def test_bad_settings_are_refused(settings):
     with pytest.raises(InputError, match=next(iter(settings))):
         Concentration(**settings)

@@ -198,6 +198,7 @@ def test_places_outside_the_grid_are_counted_in_a_note():
         ({"correction": "bonferroni"}, "fdr_bh, holm, none"),
         ({"correct_over": "types"}, "cells, periods"),
         ({"period_days": 0}, "period_days=0"),
+        ({"period_days": 10**12}, "description.hot_spots.period_days=1000000000000"),
         ({"periods": 2.5}, "whole number"),
         ({"significance": 5}, "between 0 and 1"),
         ({"hot_share": "10 %"}, "hot_share='10 %'"),

@@ -1,5 +1,7 @@
 """The day-by-hour table, on simulated spans with known times."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,6 +101,27 @@ def test_a_heap_at_midnight_is_named():
     assert "exactly midnight" in part.notes[0]
 
 
+def test_a_heap_alone_makes_no_hour_busy():
+    even = [f"2023-02-{day:02d} {hour:02d}:17" for day in range(1, 15) for hour in range(24)]
+    part = describe(events_at([*["2023-02-01 00:00"] * 60, *even]))
+    assert part.facts["doubtful_hours"] == "0"
+    assert part.facts["p_even_hours"] == pytest.approx(1)
+
+
+def test_areas_and_types_hold_their_own_events_and_no_others():
+    rng = np.random.default_rng(3)
+    events = events_at(START + pd.to_timedelta(rng.integers(0, 364 * 24, 400), unit="h"), kinds=["a", "b"] * 200)
+    names = np.array(["East", "West", None], dtype=object)[rng.integers(0, 3, 400)]
+    events = replace(events, table=events.table.assign(area=pd.Categorical(names)))
+    part = HourProfile().describe(DescriptionData(events, square_grid(), "area"))
+    found = part.tables["hours"].groupby(["area", "crime_type"])["events"].sum()
+    found = found[found > 0]
+    assert found.to_dict() == {
+        **{("", "all"): 400, ("", "a"): 200, ("", "b"): 200},
+        **{(name, "all"): int((names == name).sum()) for name in ("East", "West")},
+    }
+
+
 def test_spans_are_counted_and_long_ones_named():
     part = describe(
         events_at(
@@ -118,7 +141,10 @@ def test_each_crime_type_has_its_own_rows_and_the_sum_comes_first():
     assert next(iter(totals.index)) == "all"
 
 
-@pytest.mark.parametrize(("settings", "message"), [({"weeks": 0}, "weeks=0"), ({"confidence": 1.0}, "confidence=1.0")])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"weeks": 0}, "weeks=0"), ({"weeks": 1.5}, "whole"), ({"confidence": "1"}, "confidence='1'")],
+)
 def test_bad_settings_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         HourProfile(**settings)

@@ -145,6 +145,7 @@ def test_too_few_draws_are_named():
         ({"distance_bands_m": (200, 200)}, "overlap"),
         ({"distance_bands_m": (0, 200)}, "above 0"),
         ({"distance_bands_m": ()}, "upper ends"),
+        ({"distance_bands_m": 200}, "must be a list"),
         ({"day_bands": (1, 8, 8)}, "overlap"),
         ({"day_bands": (0.5, 8)}, "first days"),
         ({"same_place_m": 200.0}, "same_place_m"),

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,16 @@ from python_calamine import CalamineWorkbook
 
 import ilp_models as ilp
 from ilp_models.domain.description import Description
-from ilp_models.domain.errors import InputError
+from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.domain.intake import IntakeReport
 from ilp_models.pipeline.description import FACTS, NOT_A_FORECAST, WORKBOOK, named_tables
+from ilp_models.report.description_page import headlines
 
 
 @pytest.fixture(scope="module")
 def events():
-    return ilp.SimulatedCity(weeks=110, size_km=3, districts=3).read()
+    city = ilp.SimulatedCity(weeks=110, size_km=3, districts=3).read()
+    return replace(city, table=city.table.iloc[::4].reset_index(drop=True))  # pairs take time
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +99,8 @@ def test_bad_arguments_are_refused(events, settings, message):
 
 def test_one_event_and_one_place_are_described(events, tmp_path):
     alone = replace(events, table=events.table.tail(1).reset_index(drop=True))
-    point = replace(events, table=events.table.assign(x=events.table["x"].iloc[0], y=events.table["y"].iloc[0]))
+    few = events.table.iloc[::5].reset_index(drop=True)  # all pairs of one place are near
+    point = replace(events, table=few.assign(x=few["x"].iloc[0], y=few["y"].iloc[0]))
     for position, one in enumerate((alone, point)):
         page = ilp.write_description(ilp.describe_events(one, ilp.SquareGrid(1000)), tmp_path / str(position))
         assert "nan" not in page.read_text(encoding="utf-8").lower().replace("nanometre", "")
@@ -115,3 +120,82 @@ def test_the_description_knows_its_parts(description):
         "hot_spots",
         "concentration",
     ]
+
+
+def test_an_area_named_as_a_table_hides_no_sheet(events, tmp_path):
+    table = events.table.assign(area=pd.Categorical(np.array(["hours", "change"])[np.arange(len(events)) % 2]))
+    parts = [ilp.ChangeTable(), ilp.HourProfile()]
+    described = ilp.describe_events(replace(events, table=table), ilp.SquareGrid(1000), parts=parts)
+    book = CalamineWorkbook.from_path(ilp.write_description(described, tmp_path).parent / WORKBOOK)
+    assert book.sheet_names == ["change", "change_periods", "hours", "change (area)", "hours (area)"]
+    assert book.get_sheet_by_name("hours").to_python()[0][:4] == ["area", "crime type", "weekday", "hour"]
+    first = book.get_sheet_by_name("change").to_python()[1]
+    assert isinstance(first[3], date)  # a spreadsheet can sort and filter it
+
+
+def test_a_table_that_is_too_long_is_left_out_of_the_workbook_only(description, tmp_path, monkeypatch):
+    monkeypatch.setattr("ilp_models.export.workbook.MAX_ROWS", 1000)
+    page = ilp.write_description(description, tmp_path)
+    rows = len(description.part("change").tables["periods"])
+    assert "change_periods" not in CalamineWorkbook.from_path(tmp_path / WORKBOOK).sheet_names
+    assert f"change_periods has {rows:,} rows, more than a sheet holds" in page.read_text(encoding="utf-8")
+    assert len(pd.read_csv(tmp_path / "change_periods.csv")) == rows
+
+
+@pytest.mark.parametrize(
+    "parts", [[ilp.ChangeTable], {"change": ilp.ChangeTable()}, "change", ["change"], ilp.ChangeTable], ids=str
+)
+def test_what_is_no_part_is_refused(events, parts):
+    with pytest.raises(InputError, match="no part of a description"):
+        ilp.describe_events(events, ilp.SquareGrid(1000), parts=parts)
+
+
+def test_one_part_and_an_iterator_of_parts_are_described(events):
+    for parts in (ilp.ChangeTable(), (part for part in [ilp.ChangeTable()])):
+        described = ilp.describe_events(events, ilp.SquareGrid(1000), parts=parts)
+        assert [part.name for part in described.parts] == ["change"]
+
+
+def test_a_file_in_place_of_the_folder_is_refused(description, tmp_path):
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(StorageError, match="was not written"):
+        ilp.write_description(description, tmp_path / "file")
+
+
+def test_records_by_month_are_described_by_month(events, tmp_path):
+    month = events.table["occurred_at"].dt.to_period("M").dt.start_time.astype("datetime64[us]")
+    start, end = pd.Timestamp("2019-02-01"), pd.Timestamp("2021-02-01")
+    table = events.table.assign(occurred_at=month)[(month >= start) & (month < end)].reset_index(drop=True)
+    report = IntakeReport("a", (), 0, 0, start, end, "UTC", events.crs, "month")
+    dated = replace(events, table=table, start=start, end=end, intake=report)
+    described = ilp.describe_events(dated, ilp.SquareGrid(1000))
+    hot = described.part("hot_spots").tables["hot_periods"]
+    assert hot.groupby("crime_type")["events"].sum().sum() == (table["occurred_at"] >= "2020-01-01").sum()
+    assert hot["last"].max() == pd.Timestamp("2021-01-31")
+    years = described.part("concentration").tables["years"]
+    assert years.loc[0, "events"] == len(table)
+    assert described.part("near_repeats").facts["types_tested"] == 0
+    page = ilp.write_description(described, tmp_path).read_text(encoding="utf-8")
+    assert "Near repeats are not tested" in page
+    assert "significant hot spots in the last month" in page
+    with pytest.raises(InputError, match="period_unit=week is finer"):
+        ilp.describe_events(dated, ilp.SquareGrid(1000), parts=[ilp.ChangeTable()])
+
+
+def test_what_is_not_tested_is_not_called_absent(events):
+    point = (
+        events.table.iloc[::5].reset_index(drop=True).assign(x=events.table["x"].iloc[0], y=events.table["y"].iloc[0])
+    )
+    short = events.table[events.table["occurred_at"] < events.start + pd.Timedelta(days=40)]
+    parts = [ilp.NearRepeats(draws=19), ilp.HotSpots()]
+    found = [
+        headlines(ilp.describe_events(one, ilp.SquareGrid(1000), parts=parts).parts)
+        for one in (
+            replace(events, table=point),
+            replace(events, table=short, end=events.start + pd.Timedelta(days=40)),
+            replace(events, table=events.table.tail(1)),
+        )
+    ]
+    assert found[0][1].startswith("Hot spots are not tested in the last 28 days")
+    assert found[1][1].endswith("There is no earlier period to compare with.")
+    assert found[2][0].startswith("Near repeats are not tested")
