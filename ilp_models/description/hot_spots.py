@@ -55,16 +55,16 @@ class _Result:
 class HotSpots:
     """Find cells that hold significantly many crimes together with their neighbours: Gi* of Getis and Ord.
 
-    Time is cut into equal periods that end with the records. In each, Gi* compares the events in a cell and its
-    neighbours with those in as many cells drawn at random. Classes say how often and when a cell was a hot spot: new,
-    emerging, persistent, intermittent, former. Hot spots describe recorded crime and are not a forecast.
+    Time is cut into equal periods that end with the completely reported records. In each, Gi* compares the events in a
+    cell and its neighbours with those in as many cells drawn at random. Classes say how often and when a cell was a hot
+    spot: new, emerging, persistent, intermittent, former. Hot spots describe recorded crime and are not a forecast.
 
     Parameters
     ----------
     period_days : int, default 28
         Length of a period in days.
     periods : int, default 13
-        Number of periods, the last of which ends with the records. Earlier records are not used.
+        Number of periods, the last of which ends with the completely reported records. Earlier records are not used.
     significance : float, default 0.05
         Level below which a corrected p-value makes a hot spot.
     correction : str, default "fdr_bh"
@@ -185,8 +185,8 @@ class HotSpots:
         return DescribedPart(self.name, tables, self._facts(tables, edges, self._length(data)), tuple(notes))
 
     def _edges(self, data: DescriptionData) -> pd.DatetimeIndex:
-        """Return the ends of the periods, the end of the records last; one edge alone if no whole period fits."""
-        start, end = data.events.start, data.events.end
+        """Return the ends of the periods, the last completely reported day last; one edge if no whole period fits."""
+        start, end = data.events.start, data.events.end - data.events.settles_after
         if data.months_only:  # all events are dated to the first of a month, which 28 days can miss
             months = pd.date_range(start, end, freq="MS")[-1 - self.periods :]
             return months if len(months) else pd.DatetimeIndex([end])
@@ -206,7 +206,9 @@ class HotSpots:
         text = f"{number} periods of {length} from {edges[0]:%Y-%m-%d} to before {edges[-1]:%Y-%m-%d}."
         if number < self.periods:
             text += f" The records do not cover {self.periods} periods."
-        return text + (f" {early:,} earlier events are not counted." if early else "")
+        text += f" {early:,} earlier events are not counted." if early else ""
+        late = int((data.events.table["occurred_at"] >= edges[-1]).sum())
+        return text + (f" {late:,} later events are left out: they are not completely reported." if late else "")
 
     def _test(self, kind: str, counts: Integers, data: DescriptionData, notes: list[str]) -> _Result:
         """Return Gi*, p-values and hot spots of one crime type."""
@@ -281,7 +283,7 @@ class HotSpots:
             if name != NEVER:
                 facts[f"class_{name.replace(' ', '_')}"] = int(classes.loc[classes["class"] == name, "cells"].sum())
         if len(edges) > 1:
-            facts |= {"period_first": f"{edges[-2]:%Y-%m-%d}", "records_end": f"{edges[-1]:%Y-%m-%d}"}
+            facts |= {"period_first": f"{edges[-2]:%Y-%m-%d}", "period_end": f"{edges[-1]:%Y-%m-%d}"}
         return facts
 
 

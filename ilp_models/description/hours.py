@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.floating[Any]]
 _YEAR: Final = pd.Timedelta(days=364)  # whole weeks, so that each day of the week counts equally
 _CITY: Final = ""
 _WORDS: Final = {0: "midnight", 12: "noon"}
+_HEAP: Final = 1.2  # times the hours before and after
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,15 @@ def _p_even(sums: Floats) -> float:
 
 
 def _doubtful_hours(table: pd.DataFrame) -> dict[int, float]:
-    """Return midnight and noon where more records with one time say exactly so than an even day has in the hour."""
+    """Return midnight and noon where too many records with one time say exactly so.
+
+    That is more than an even day has in the hour, and clearly more than say the full hours before and after.
+    """
     times = _single_times(table)
-    shares = {hour: float(((times.dt.hour == hour) & (times.dt.minute == 0)).mean()) for hour in _WORDS}
-    return {hour: share for hour, share in shares.items() if share > 1 / 24}
+    full = times[times.dt.minute == 0].dt.hour
+    share = np.bincount(full, minlength=24) / max(len(times), 1)
+    usual = {hour: (share[hour - 1] + share[hour + 1]) / 2 for hour in _WORDS}
+    return {hour: float(share[hour]) for hour in _WORDS if share[hour] > max(1 / 24, _HEAP * usual[hour])}
 
 
 def _single_times(table: pd.DataFrame) -> pd.Series:

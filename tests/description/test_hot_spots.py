@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -189,6 +191,15 @@ def test_places_outside_the_grid_are_counted_in_a_note():
     moved = Events(table, "EPSG:32615", "America/Chicago", START, data.events.end)
     notes = HotSpots(periods=10).describe(DescriptionData(moved, data.grid)).notes
     assert notes[-1] == f"{int((table['x'] > 1200).sum()):,} events outside the grid are not counted."
+
+
+def test_periods_end_with_what_is_completely_reported():
+    data = city([(5, 5, 0, 280)])
+    late = replace(data.events, settles_after=pd.Timedelta(days=14))
+    part = HotSpots(periods=3).describe(DescriptionData(late, data.grid))
+    assert part.tables["hot_periods"]["last"].max() == data.events.end - pd.Timedelta(days=15)
+    left = (data.events.table["occurred_at"] >= data.events.end - pd.Timedelta(days=14)).sum()
+    assert f"{left:,} later events are left out: they are not completely reported." in part.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,11 @@ def test_a_heap_at_midnight_is_named():
     assert "exactly midnight" in part.notes[0]
 
 
+def test_noon_of_a_busy_day_is_no_heap():
+    part = describe(events_at([f"2023-02-{day:02d} {hour:02d}:00" for day in range(1, 29) for hour in range(9, 18)]))
+    assert part.facts["doubtful_hours"] == ""
+
+
 def test_a_heap_alone_makes_no_hour_busy():
     even = [f"2023-02-{day:02d} {hour:02d}:17" for day in range(1, 15) for hour in range(24)]
     part = describe(events_at([*["2023-02-01 00:00"] * 60, *even]))
