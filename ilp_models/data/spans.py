@@ -7,6 +7,7 @@ import pandas as pd
 from ilp_models.data.row_filter import RowFilter
 from ilp_models.data.schema import ColumnMapping
 from ilp_models.data.timestamps import TimestampParser
+from ilp_models.domain.errors import InputError
 
 
 def read_spans(
@@ -22,6 +23,9 @@ def read_spans(
     """
     until = parser.until(rows.records.table, columns)
     if until is None:
+        if longest is not None:
+            msg = "data.max_span needs the end of the span of each incident. Set data.columns.occurred_until as well."
+            raise InputError(msg)
         return rows, None
     shown = [column for role, column in columns.declared().items() if role.startswith("occurred_")]
     note = "the start counts as the time of the incident."

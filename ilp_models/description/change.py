@@ -283,6 +283,12 @@ def _notes(rows: _CountedSeries, short: list[str], events: Events, end: pd.Times
         yield f"Not compared, because the records start on {events.start.date()}: {', '.join(short)}."
     if rows.without_area:
         yield f"{rows.without_area:,} records without an area count in the whole study area only."
+    table = events.table
+    if after := int(((table["reported_at"] >= events.end) & (table["occurred_at"] < end)).sum()):
+        yield (
+            f"{after:,} records were reported from {events.end.date()} on, after the end of the records. They are in "
+            "the small lines and in change_periods.csv, and not in the comparisons."
+        )
     if events.end > end:
         late = int((events.table["occurred_at"] >= end).sum())
         yield f"{late:,} records from {end.date()} on are left out: their period is not complete."

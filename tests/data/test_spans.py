@@ -93,6 +93,7 @@ def test_ends_move_with_the_clock_of_another_zone(path):
         ({"occurred_at": None, "occurred_month": "from", "occurred_until": "to"}, {}, "occurred_month has no span"),
         ({"occurred_until": "to"}, {"max_span": "soon"}, "data.max_span='soon'"),
         ({"occurred_until": "until"}, {}, "'until'"),
+        ({}, {"max_span": "7 days"}, "Set data.columns.occurred_until as well"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(path, columns, settings, message):

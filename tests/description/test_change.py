@@ -129,6 +129,17 @@ def test_late_reports_do_not_look_like_a_fall():
     assert row["verdict"] == "no clear change"
 
 
+def test_reports_after_the_end_of_the_records_are_named():
+    events = events_at([*pd.date_range(START, END, freq="D", inclusive="left")])
+    late = events.table["occurred_at"] >= END - pd.Timedelta(days=3)
+    after = events.table["reported_at"].mask(late, END + pd.Timedelta(days=30))
+    part = describe(replace(events, table=events.table.assign(reported_at=after)))
+    assert one(part, "previous period")["count"] == 4
+    assert part.tables["periods"].query("area == ''")["count"].iloc[-1] == 7
+    assert any(note.startswith(f"3 records were reported from {END.date()} on") for note in part.notes)
+    assert not any("were reported from" in note for note in describe(events).notes)
+
+
 def test_periods_that_are_not_complete_are_left_out_and_named():
     events = events_at(pd.date_range(START, END, freq="D", inclusive="left"), settles_after=pd.Timedelta(days=9))
     part = describe(events)
