@@ -198,8 +198,12 @@ def parse_reports(parsed: ParsedRecords, rules: IntakeRules) -> tuple[ParsedReco
     flagged = rows.flag("report time missing or unreadable", _mask(reported.isna()), [column], note)
     early = _mask(reported < parsed.occurred)
     flagged = flagged.flag("reported before it occurred", early, [column], "counted as known when they occurred.")
+    if parsed.until is not None:
+        note = "counted as known at the end of the span."
+        flagged = flagged.flag("reported before the end of the span", _mask(reported < parsed.until), [column], note)
     reported = reported[rows.remaining].reset_index(drop=True).fillna(assumed)
-    return replace(parsed, rows=flagged), reported.where(reported >= occurred, occurred)
+    known = last_moment(occurred, parsed.until, rows.remaining)
+    return replace(parsed, rows=flagged), reported.where(reported >= known, known)
 
 
 def build_events(parsed: ParsedRecords, reported: pd.Series, rules: IntakeRules) -> Events:

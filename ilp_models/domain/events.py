@@ -13,6 +13,7 @@ from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.notebook_html import html_summary
+from ilp_models.stats.aoristic import draw_times
 
 REQUIRED: Final = ("occurred_at", "reported_at", "crime_type", "x", "y")
 UNTIL: Final = "occurred_until"
@@ -97,9 +98,8 @@ class Events:
             msg = f"data.as_of={self.as_of!r} is not a date. Write it as 2021-12-27, or {AS_OF_END}."
             raise InputError(msg)
         _refuse_types(self.table)
-        if UNTIL in columns and (self.table[UNTIL] < self.table["occurred_at"]).any():
-            msg = "Some events end before they occurred; set occurred_until to NaT for these."
-            raise InputError(msg)
+        if UNTIL in columns:
+            _refuse_spans(self.table)
         if (self.table["reported_at"] < self.table["occurred_at"]).any():
             msg = "Some events are reported before they occurred; set reported_at to occurred_at for these."
             raise InputError(msg)
@@ -153,6 +153,18 @@ class Events:
         known = self.table.loc[self.table["reported_at"] < cutoff]
         return replace(self, table=known, end=min(self.end, cutoff))
 
+    def counted(self) -> Self:
+        """Return the events with one time each: one in a span of time has a time drawn from its span.
+
+        Counts of periods are whole numbers, so that an event cannot be shared between two. The time is drawn with equal
+        chance for each minute, and is the same in every run.
+        """
+        if UNTIL not in self.table:
+            return self
+        start, until = (self.table[name].to_numpy(dtype="datetime64[us]") for name in ("occurred_at", UNTIL))
+        times = draw_times(start, until, self.table[["x", "y"]].to_numpy())
+        return replace(self, table=self.table.drop(columns=UNTIL).assign(occurred_at=times))
+
     def types_at(self, cutoff: pd.Timestamp) -> tuple[str, ...]:
         """Return the declared crime types and those with an event reported before a cutoff."""
         known = {*self.declared_types, *self.known_at(cutoff).table["crime_type"].unique()}
@@ -204,7 +216,8 @@ class Events:
             table = table.assign(occurred_at=occurred, reported_at=np.maximum(occurred, reported))
             if UNTIL in table:
                 until = _wall_clock(table[UNTIL], self.time_zone, time_zone)
-                table = table.assign(**{UNTIL: np.maximum(occurred, until)})
+                until = np.maximum(occurred, until)
+                table = table.assign(**{UNTIL: until, "reported_at": np.fmax(table["reported_at"], until)})
             start, end = _wall_clock(pd.Series([start, end]), self.time_zone, time_zone)
         return replace(self, table=table, crs=crs, time_zone=time_zone, start=start, end=end, intake=None)
 
@@ -239,6 +252,16 @@ def _wall_clock(times: pd.Series, zone: str, other: str) -> pd.Series:
     first = np.ones(len(times), dtype=bool)  # of the two times that the clock shows in autumn
     known = times.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
     return pd.Series(known.dt.tz_convert(other).dt.tz_localize(None))
+
+
+def _refuse_spans(table: pd.DataFrame) -> None:
+    """Refuse spans of time that end before they start, or after the report."""
+    if (table[UNTIL] < table["occurred_at"]).any():
+        msg = "Some events end before they occurred; set occurred_until to NaT for these."
+        raise InputError(msg)
+    if (table["reported_at"] < table[UNTIL] - pd.Timedelta(1, "us")).any():  # the end is not part of the span
+        msg = "Some events are reported before occurred_until; set reported_at to occurred_until for these."
+        raise InputError(msg)
 
 
 def _refuse_types(table: pd.DataFrame) -> None:

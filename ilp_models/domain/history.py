@@ -119,7 +119,7 @@ class History:
             If no whole period was known at the cutoff.
         """
         moment = calendar.earlier(cutoff, record_lag)
-        known = events.known_at(moment)
+        known = events.known_at(moment).counted()
         settled = calendar.whole_periods(known.start, min(known.end, moment - known.settles_after))
         if len(settled) == 0:
             msg = (

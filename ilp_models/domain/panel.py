@@ -56,9 +56,13 @@ class Panel:
 
     @classmethod
     def count(cls, events: Events, grid: Grid, calendar: Calendar, periods: pd.PeriodIndex | None = None) -> Self:
-        """Return the counts of events by crime type, cell and period; by default all whole periods of the records."""
+        """Return the counts of events by crime type, cell and period; by default all whole periods of the records.
+
+        An event in a span of time counts once, at a time drawn from its span.
+        """
         if periods is None:
             periods = calendar.whole_periods(events.start, events.end)
+        events = events.counted()
         types = events.crime_types
         shape = (len(types), len(grid), len(periods))
         first = periods.asi8[0] if len(periods) else 0

@@ -27,7 +27,8 @@ _NO_HOUR: Final = -1
 
 def write_day_patterns(forecast: NextForecast, folder: Path) -> list[Path]:
     """Write the name of the place of each cell, and its recorded crimes of a year by weekday and hour."""
-    cells, study, known = forecast.grid.cells.astype(str), forecast.study, forecast.forecaster.history_.events
+    cells, study, history = forecast.grid.cells.astype(str), forecast.study, forecast.forecaster.history_
+    known = study.events.known_at(history.calendar.earlier(history.cutoff, history.record_lag))
     names = pd.DataFrame({"cell": cells, "place": forecast.place_names.astype(str)})
     moments = known.table["occurred_at"]
     year = (moments >= known.end - _YEAR).to_numpy() & (study.resolution != "month")

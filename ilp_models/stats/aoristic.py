@@ -57,3 +57,30 @@ def weighted_sum_interval(total: Floats, squares: Floats, largest: float, confid
     low = np.where(some, spread / (2 * mean) * chi2.ppf(tail, 2 * mean**2 / spread), 0.0)
     mean, spread = total + largest, squares + largest**2
     return low, spread / (2 * mean) * chi2.ppf(1 - tail, 2 * mean**2 / spread)
+
+
+def draw_times(
+    start: npt.NDArray[np.datetime64], until: npt.NDArray[np.datetime64], place: npt.NDArray[np.float64]
+) -> npt.NDArray[np.datetime64]:
+    """Return one minute of each span [start, until), with the same chance each; the start without an end (NaT).
+
+    The draw depends on the span and the place (shape (events, 2)) alone. It is therefore the same in every run, and
+    does not change when other events are added.
+    """
+    first = start.astype("datetime64[m]").astype(np.int64)
+    minutes = np.where(np.isnat(until), 0, until.astype("datetime64[m]").astype(np.int64) - first)
+    keys = [first, minutes, *np.round(place.T * 1000).astype(np.int64)]  # millimetres
+    mixed = np.zeros(len(first), dtype=np.uint64)
+    for key in keys:
+        mixed = _mix(mixed ^ key.astype(np.uint64))
+    share = (mixed >> np.uint64(11)) / float(1 << 53)  # uniform in [0, 1)
+    step = np.floor(share * np.maximum(minutes, 1)).astype(np.int64)
+    return np.where(minutes > 0, start + step.astype("timedelta64[m]"), start)
+
+
+def _mix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return well mixed bits of each value: the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
+    value = value + np.uint64(0x9E3779B97F4A7C15)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))

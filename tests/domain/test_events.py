@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
 from tests.builders import events_at
 
 ROOT = Path(__file__).parents[2]
@@ -127,3 +128,41 @@ def test_the_frame_of_events_is_a_copy_of_their_table():
     pd.testing.assert_frame_equal(frame, EVENTS.table)
     frame["x"] = 0.0
     assert EVENTS.table["x"].min() > 0
+
+
+def spans(until, reported):
+    """Return two events: one with a span that ends at ``until``, one with one time."""
+    table = pd.DataFrame(
+        {
+            "occurred_at": pd.to_datetime(["2021-01-08 17:00", "2021-01-09 10:00"]).astype("datetime64[us]"),
+            "reported_at": pd.to_datetime([reported, "2021-01-09 10:00"]).astype("datetime64[us]"),
+            "crime_type": pd.Categorical(["Burglary", "Burglary"]),
+            "x": 630_100.0,
+            "y": 4_834_100.0,
+            "occurred_until": pd.to_datetime([until, None]).astype("datetime64[us]"),
+        }
+    )
+    return Events(table, "EPSG:32617", "America/Toronto", pd.Timestamp("2021-01-04"), pd.Timestamp("2021-02-01"))
+
+
+def test_an_event_in_a_span_counts_once_at_a_time_in_it():
+    events = spans("2021-01-11 08:00", "2021-01-11 09:00")
+    counted = events.counted()
+    drawn = counted.table["occurred_at"].iloc[0]
+    assert pd.Timestamp("2021-01-08 17:00") <= drawn < pd.Timestamp("2021-01-11 08:00")
+    assert counted.table["occurred_at"].iloc[1] == pd.Timestamp("2021-01-09 10:00")
+    assert "occurred_until" not in counted.table
+    assert counted.counted() is counted
+    assert events.digest() != counted.digest()
+
+
+@pytest.mark.parametrize(
+    ("until", "reported", "message"),
+    [
+        ("2021-01-08 16:00", "2021-01-11 09:00", "end before they occurred"),
+        ("2021-01-11 08:00", "2021-01-10 09:00", "reported before occurred_until"),
+    ],
+)
+def test_spans_that_cannot_be_are_refused(until, reported, message):
+    with pytest.raises(InputError, match=message):
+        spans(until, reported)

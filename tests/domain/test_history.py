@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
+from ilp_models.domain.panel import Panel
 from ilp_models.grid.square import SquareGrid
 from tests.builders import events_at
 
@@ -132,3 +133,27 @@ def test_a_history_can_be_limited_to_crime_types():
     np.testing.assert_array_equal(turned.panel.values, history.panel.values[::-1])
     with pytest.raises(InputError, match=r"There is no crime type 'Arson'; the events hold Assault, Break and Enter\."):
         history.select_types(["Arson"])
+
+
+def test_spans_are_counted_alike_in_histories_and_observed_counts_and_never_after_the_cutoff():
+    rng = np.random.default_rng(6)
+    size, start = 3000, pd.Timestamp("2020-01-06")
+    table = events_at(rng.uniform(500_000, 502_000, size), rng.uniform(4_800_000, 4_802_000, size)).table
+    occurred = start + pd.to_timedelta(rng.integers(0, 40 * 7 * 1440, size), unit="m")
+    until = occurred + pd.to_timedelta(rng.integers(0, 4000, size), unit="m")
+    times = {"occurred_at": occurred, "occurred_until": until, "reported_at": until}
+    table = table.assign(**{name: one.astype("datetime64[us]") for name, one in times.items()})
+    events = replace(
+        events_at([500_000.0], [4_800_000.0]), table=table, start=start, end=start + pd.Timedelta(weeks=41)
+    )
+    grid, days = SquareGrid(1000).build(events), Calendar("day")
+    cutoff = start + pd.Timedelta(weeks=30, hours=9)
+    history = History.from_events(cutoff, events, grid, days)
+    assert (history.events.table["occurred_at"] < cutoff).all()
+    assert "occurred_until" not in history.events.table
+    long_ago = history.panel.periods[:150]  # all of their spans were reported by the cutoff
+    observed = Panel.count(events, grid, days, long_ago)
+    assert (observed.values == history.panel.values[:, :, :150]).all()
+    by_start = Panel.count(replace(events, table=table.drop(columns="occurred_until")), grid, days, long_ago)
+    assert (observed.values != by_start.values).any()
+    assert observed.values.sum() == pytest.approx(by_start.values.sum(), rel=0.02)

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chisquare
 
-from ilp_models.stats.aoristic import week_weights, weighted_sum_interval
+from ilp_models.stats.aoristic import draw_times, week_weights, weighted_sum_interval
 from ilp_models.stats.funnel import exact_rate_interval
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,3 +109,30 @@ def test_the_interval_of_weights_covers_their_mean():
     used = share * happened
     low, high = weighted_sum_interval(used.sum(axis=1), (used**2).sum(axis=1), 1.0, 0.95)
     assert 0.95 <= np.mean((low <= mean) & (mean <= high)) <= 0.995
+
+
+def test_a_drawn_time_lies_in_its_span_and_does_not_depend_on_other_events():
+    rng = np.random.default_rng(1)
+    start = MONDAY + rng.integers(0, 60 * 24 * 300, 500)
+    until = start + rng.integers(-20, 5000, 500)
+    until[::7] = np.datetime64("NaT")
+    place = rng.uniform(0, 1e6, (500, 2))
+    drawn = draw_times(start, until, place)
+    alone = np.isnat(until) | (until <= start)
+    assert (drawn[alone] == start[alone]).all()
+    assert ((start[~alone] <= drawn[~alone]) & (drawn[~alone] < until[~alone])).all()
+    order = rng.permutation(500)[:200]
+    assert (draw_times(start[order], until[order], place[order]) == drawn[order]).all()
+
+
+def test_drawn_times_have_the_expectation_of_the_weights():
+    rng = np.random.default_rng(2)
+    size = 20_000
+    start = np.full(size, np.datetime64("2024-01-05T16:20", "m"))  # Friday, found on Monday at 9:00
+    until = np.full(size, np.datetime64("2024-01-08T09:00", "m"))
+    drawn = draw_times(start, until, rng.uniform(0, 1e6, (size, 2)))
+    shares = week_weights(start[:1], until[:1]).toarray()[0]
+    hour = (drawn - MONDAY).astype(int) // 60 % 168
+    found = np.bincount(hour, minlength=168)
+    assert chisquare(found[shares > 0], size * shares[shares > 0]).pvalue > 0.01
+    assert found[shares == 0].sum() == 0
