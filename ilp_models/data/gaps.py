@@ -171,3 +171,14 @@ def stops(events: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp, *, month
             examples = tuple(f"{name}: {gap}" for name, gap in gaps[:_EXAMPLES])
             found.append(IntakeFinding(rule, "flagged", len(names), share, examples, note, unit))
     return found
+
+
+def gaps_text(missing: Sequence[Gap]) -> str:
+    """Return which spans have no record, and how to declare them."""
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    first = missing[0]
+    return (
+        f"no record from {', '.join(map(str, missing[:3]))}{more}. Missing files would count as absence of crime. Add "
+        "them, set data.start or data.end, or declare the gap: "
+        f"'data.known_gaps=[{{from: {first.first:%Y-%m-%d}, to: {first.last:%Y-%m-%d}, reason: ...}}]'."
+    )

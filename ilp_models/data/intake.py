@@ -13,7 +13,7 @@ from ilp_models.data.crime_schemes.publisher_types import PublisherTypes
 from ilp_models.data.crime_schemes.record_types import select_scheme_types
 from ilp_models.data.crime_types import CrimeTypeLabels, clean_labels, map_crime_types, matching_rows
 from ilp_models.data.exclusions import Exclusion, exclude_places
-from ilp_models.data.gaps import KnownGap, find_gaps, undeclared
+from ilp_models.data.gaps import KnownGap, find_gaps, gaps_text, undeclared
 from ilp_models.data.label_screening import (
     AreaList,
     refuse_identifiers,
@@ -351,14 +351,7 @@ def _refuse_gaps(events: Events, rules: IntakeRules, report: IntakeReport) -> No
     gaps = find_gaps(events.table["occurred_at"], events.start, events.end, monthly=monthly)
     missing = undeclared(gaps, rules.known_gaps)
     if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        first = missing[0]
-        msg = (
-            f"{report.source}: no record from {', '.join(map(str, missing[:3]))}{more}. Missing files would count as "
-            "absence of crime. Add them, set data.start or data.end, or declare the gap: "
-            f"'data.known_gaps=[{{from: {first.first:%Y-%m-%d}, to: {first.last:%Y-%m-%d}, reason: ...}}]'."
-        )
-        raise IntakeError(msg, report)
+        raise IntakeError(f"{report.source}: {gaps_text(missing)}", report)
 
 
 def _main_causes(report: IntakeReport, actions: tuple[str, ...]) -> str:

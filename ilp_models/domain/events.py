@@ -216,8 +216,9 @@ class Events:
             table = table.assign(occurred_at=occurred, reported_at=np.maximum(occurred, reported))
             if UNTIL in table:
                 until = _wall_clock(table[UNTIL], self.time_zone, time_zone)
-                until = np.maximum(occurred, until)
-                table = table.assign(**{UNTIL: until, "reported_at": np.fmax(table["reported_at"], until)})
+                until = until.where(until >= occurred, occurred.where(until.notna()))
+                reported = table["reported_at"].where(~(until > table["reported_at"]), until)
+                table = table.assign(**{UNTIL: until, "reported_at": reported})
             start, end = _wall_clock(pd.Series([start, end]), self.time_zone, time_zone)
         return replace(self, table=table, crs=crs, time_zone=time_zone, start=start, end=end, intake=None)
 
