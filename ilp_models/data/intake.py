@@ -351,7 +351,8 @@ def _refuse_gaps(events: Events, rules: IntakeRules, report: IntakeReport) -> No
     gaps = find_gaps(events.table["occurred_at"], events.start, events.end, monthly=monthly)
     missing = undeclared(gaps, rules.known_gaps)
     if missing:
-        raise IntakeError(f"{report.source}: {gaps_text(missing)}", report)
+        msg = f"{report.source}: {gaps_text(missing)}"
+        raise IntakeError(msg, report)
 
 
 def _main_causes(report: IntakeReport, actions: tuple[str, ...]) -> str:

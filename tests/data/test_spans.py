@@ -103,7 +103,7 @@ def test_settings_that_do_not_fit_are_refused(path, columns, settings, message):
 
 def test_without_report_times_an_incident_is_known_at_the_end_of_its_span(path):
     table = read(path, {"occurred_until": "to"}, reporting_delay="1 days").table
-    assert str(table["reported_at"].iloc[0]) == "2021-01-05 18:00:00"  # a day after the end
+    assert str(table["reported_at"].iloc[0]) == "2021-01-05 17:59:59.999999"  # a day after the last moment
     assert str(table["reported_at"].iloc[1]) == "2021-01-06 10:00:00"  # a day after the only time
 
 
@@ -111,5 +111,5 @@ def test_a_report_within_the_span_counts_as_known_at_its_end(tmp_path):
     rows = "2021-01-04 10:00,2021-01-04 18:00,2021-01-04 12:00,Burglary,43.65,-79.4\n"
     (tmp_path / "a.csv").write_text(f"from,to,told,what,lat,lon\n{rows}", encoding="utf-8")
     events = read(str(tmp_path / "a.csv"), {"occurred_until": "to", "reported_at": "told"})
-    assert str(events.table["reported_at"].iloc[0]) == "2021-01-04 18:00:00"
+    assert str(events.table["reported_at"].iloc[0]) == "2021-01-04 17:59:59.999999"
     assert found(events)["reported before the end of the span"] == ("flagged", 1)
