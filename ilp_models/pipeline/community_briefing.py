@@ -7,17 +7,20 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from scipy.stats import false_discovery_control
 
 from ilp_models.pipeline.allocation_result import AllocationResult
 from ilp_models.pipeline.plan_maps import community_map
 from ilp_models.pipeline.small_counts import hide_small_counts
 from ilp_models.report.briefing import Card, Section
 from ilp_models.report.formatting import percent, period_noun
+from ilp_models.stats.count_change import block_dispersion, change_p_values
 
 _RECENT: Final = 13  # periods: a quarter of a year of weeks
 _HIGH_BURDEN: Final = 0.75  # quantile of recorded events per 1,000 residents
 _LOW_COVERAGE: Final = 0.5  # of the coverage of the whole city
 _Z: Final = 1.96
+_FALSE_WORDS: Final = 0.05  # share of the words on rising and falling that may be chance
 
 
 def community_briefing(
@@ -139,6 +142,31 @@ def _hidden_text(hidden: int, areas: int, min_count: int) -> str:
     )
 
 
+def with_trend(table: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
+    """Add the change from the quarter before with its interval, and a word where it is more than chance.
+
+    The words are those of a change table: the E-test, widened where counts vary more than by chance, with false
+    discoveries limited over all areas. ``periods`` has the counts of each area by period, both quarters.
+    """
+    recent, before = (table[name].to_numpy(dtype=np.float64) for name in ("recent", "before"))
+    known = np.isfinite(recent) & np.isfinite(before)
+    dispersion = block_dispersion(np.nan_to_num(periods.to_numpy(dtype=np.float64)))
+    p = np.full(len(table), np.nan)
+    p[known] = change_p_values(recent[known], before[known], np.ones(int(known.sum())), dispersion[known])
+    tested, clear = np.isfinite(p), np.zeros(len(table), dtype=bool)
+    if tested.any():
+        clear[tested] = false_discovery_control(p[tested]) <= _FALSE_WORDS
+    trend = table["recent"] / table["before"].where(table["before"] > 0)
+    some = table["recent"].where(table["recent"] > 0)
+    spread = np.exp(_Z * np.sqrt(dispersion * (1 / some + 1 / table["before"])))
+    words = np.select(
+        [clear & (recent > before), clear & (recent < before), known],
+        ["rising", "falling", "no change shown"],
+        "not known",
+    )
+    return table.assign(trend=trend, trend_low=trend / spread, trend_high=trend * spread, trend_words=words)
+
+
 def area_sheet(result: AllocationResult, min_count: int) -> pd.DataFrame:
     """Return one row per area: residents, recorded and expected crimes, trend, coverage; small counts are hidden."""
     people = result.territory.residents[0].total if result.territory.residents else np.full(len(result.areas), np.nan)
@@ -162,14 +190,7 @@ def area_sheet(result: AllocationResult, min_count: int) -> pd.DataFrame:
     )
     table = cells.groupby("area", sort=True).sum(min_count=1).reset_index()
     table["recorded_per_1000"] = 1000 * table["recorded"] / table["residents"].where(table["residents"] > 0)
-    table["trend"] = table["recent"] / table["before"].where(table["before"] > 0)
-    spread = np.exp(_Z * np.sqrt(1 / table["recent"].where(table["recent"] > 0) + 1 / table["before"]))
-    table["trend_low"], table["trend_high"] = table["trend"] / spread, table["trend"] * spread
-    table["trend_words"] = np.select(
-        [table["trend_low"] > 1, table["trend_high"] < 1, table["trend_low"].notna()],
-        ["rising", "falling", "no change shown"],
-        "not known",
-    )
+    table = with_trend(table, pd.DataFrame(counts).groupby(np.asarray(result.areas), sort=True).sum(min_count=1))
     table["coverage"] = table["covered"] / table["expected"].where(table["expected"] > 0)
     other = 0 if result.audited_replay is None else len(result.audited_replay.periods) - 2 * _RECENT
     city = float(table["covered"].sum() / table["expected"].sum()) if table["expected"].sum() > 0 else np.nan
