@@ -82,7 +82,7 @@ class NearRepeats:
         are in the first distance band, the same place included.
     recent_days : int, default 28
         Days before the end of the records whose incidents local Knox covers.
-    max_pairs : int, default 100000000
+    max_pairs : int, default 50000000
         A crime type with more pairs below the largest distance is left out, and a note says so.
 
     Raises
@@ -128,7 +128,7 @@ class NearRepeats:
     min_ratio: float = 1.2
     local_days: int = 7
     recent_days: int = 28
-    max_pairs: int = 100_000_000
+    max_pairs: int = 50_000_000
 
     def __post_init__(self) -> None:
         """Check the settings."""
