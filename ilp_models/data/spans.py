@@ -17,9 +17,10 @@ def read_spans(
     occurred: pd.Series,
     longest: pd.Timedelta | None,
 ) -> tuple[RowFilter, pd.Series | None]:
-    """Return the end of the span of each incident, and None if no column is declared.
+    """Return the rows and the end of the span of each incident; the ends are None if no column is declared.
 
-    Ends that are missing or before the start are flagged, and the start alone counts. Longer spans are set aside.
+    Missing ends and ends before the start are flagged, and only the start counts. Spans longer than ``longest`` are set
+    aside.
     """
     until = parser.until(rows.records.table, columns)
     if until is None:
@@ -28,7 +29,7 @@ def read_spans(
             raise InputError(msg)
         return rows, None
     shown = [column for role, column in columns.declared().items() if role.startswith("occurred_")]
-    note = "the start counts as the time of the incident."
+    note = "the start is used as the time of the incident."
     rows = rows.flag("end of the span missing or unreadable", until.isna().to_numpy(), shown, note)
     backwards = (until < occurred).to_numpy()
     rows = rows.flag("end of the span before its start", backwards, shown, note)
@@ -49,7 +50,7 @@ def last_moment(latest: pd.Series, until: pd.Series | None, remaining: npt.NDArr
 
 
 def moment_words(columns: ColumnMapping, resolution: str) -> str:
-    """Return which moment the reporting delay starts from, in words."""
+    """Return the moment from which the reporting delay counts, in words."""
     if resolution == "month":
         return "the last day of its month"
     return "the end of its span" if columns.occurred_until or columns.occurred_until_date else "it occurred"

@@ -1,1 +1,1 @@
-"""Describe recorded crime: change, hours, near repeats, hot spots and concentration. Never a forecast."""
+"""Describe recorded crime: change, hours, near repeats, hot spots and concentration. It is not a forecast."""

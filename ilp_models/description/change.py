@@ -1,4 +1,4 @@
-"""Change table: this period against earlier ones, with intervals and words only where there is evidence."""
+"""Compare counts of recorded crime with earlier periods: intervals, tests, and a verdict for each change."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ _CITY: Final = ""
 
 @dataclass(frozen=True)
 class _Window:
-    """Two spans that are compared, and the number of periods that neighbouring blocks have for the dispersion."""
+    """Two spans to compare, and the number of periods in a block for the dispersion."""
 
     name: str
     start: pd.Timestamp
@@ -56,30 +56,32 @@ class ChangeTable:
     """Compare recorded crimes of the last whole period with earlier ones, by crime type and area.
 
     The last period is compared with the period before and with the same period last year. The last four periods are
-    compared with the four before and with the same four last year, and the year to date with last year's. Both counts
-    hold what was known equally long after the end of their span, so that late reports do not look like a fall.
+    compared with the four before and with the same four last year, and the year to date with last year's. Each count
+    includes only records that were reported within the same time after its span, so that late reports do not look
+    like a fall.
 
     Parameters
     ----------
     calendar : Calendar, optional
         Length of the periods; weeks from Monday by default.
     confidence : float, default 0.95
-        Of the intervals.
+        Confidence of the intervals.
     false_discovery_rate : float, default 0.05
-        Share of the changes put into words that may be chance, for the whole study area and for the areas, each
-        (Benjamini and Hochberg 1995).
+        Largest expected share of chance results among the changes called more or fewer (Benjamini and Hochberg 1995).
+        It applies to the whole study area and to the areas separately.
     series_periods : int, default 52
-        Periods of the table of counts.
+        Number of periods in the table ``periods``.
 
     Raises
     ------
     InputError
-        If a share is not between 0 and 1, or there are fewer than 2 periods in the series.
+        If a share is not between 0 and 1, or ``series_periods`` is less than 2.
 
     Notes
     -----
-    p-values are those of the E-test [1]_, intervals of the difference combine exact limits [2]_. Counts of crimes vary
-    more than Poisson counts. How much more is measured on neighbouring periods of the past year, and widens both.
+    The p-values are those of the E-test [1]_. The intervals of the difference combine exact limits [2]_. Counts of
+    crimes vary more than Poisson counts. Neighbouring periods of the past year show how much more; this widens the
+    intervals and raises the p-values.
 
     References
     ----------
@@ -109,13 +111,13 @@ class ChangeTable:
             value: Any = getattr(self, name)
             if not (isinstance(value, float | int) and 0 < value < 1):
                 usual = type(self).__dataclass_fields__[name].default
-                msg = f"description.change.{name}={value!r} is not between 0 and 1; set it to such as {usual}."
+                msg = f"description.change.{name}={value!r} is not between 0 and 1. Set it to a number such as {usual}."
                 raise InputError(msg)
         if not (isinstance(self.series_periods, int | np.integer) and self.series_periods >= 2):
-            msg = f"description.change.series_periods={self.series_periods!r} must be a whole number, at least 2."
+            msg = f"description.change.series_periods={self.series_periods!r} must be a whole number of at least 2."
             raise InputError(msg)
         if not isinstance(self.calendar, Calendar):
-            msg = f"calendar={self.calendar!r} is no calendar; give such as ilp.Calendar('week')."
+            msg = f"calendar={self.calendar!r} is not a Calendar. Give one, such as ilp.Calendar('week')."
             raise InputError(msg)
 
     @property
@@ -124,17 +126,17 @@ class ChangeTable:
         return "change"
 
     def describe(self, data: DescriptionData) -> DescribedPart:
-        """Return the comparisons as table ``change`` and the counts of recent periods as ``periods``.
+        """Return the table ``change`` of comparisons and the table ``periods`` of recent counts.
 
         Raises
         ------
         InputError
-            If the records hold no whole period, or only their months are known and a period is shorter.
+            If the records cover no whole period, or if only their months are known and the period is not a month.
         """
         events = data.events
         if data.months_only and self.calendar.period_unit != "month":
             msg = (
-                f"Only the months of these records are known, and calendar.period_unit={self.calendar.period_unit} is "
+                f"Only the months of these records are known, but calendar.period_unit={self.calendar.period_unit} is "
                 "finer. Set calendar.period_unit=month."
             )
             raise InputError(msg)
@@ -142,8 +144,8 @@ class ChangeTable:
         if not len(periods):
             unit, first, last = self.calendar.period_unit, events.start.date(), events.end.date()
             msg = (
-                f"The records from {first} to {last} hold no whole {unit} that is completely reported; "
-                "give more records, or set calendar.period_unit=day."
+                f"The records from {first} to {last} cover no whole {unit} that is completely reported. "
+                "Give more records, or set calendar.period_unit=day."
             )
             raise InputError(msg)
         rows = _CountedSeries(data)
@@ -178,7 +180,7 @@ class ChangeTable:
         )
 
     def _windows(self, periods: pd.PeriodIndex) -> Iterator[_Window]:
-        """Return the comparisons; spans of a year ago start on the same day of the week, or of the month."""
+        """Yield the comparisons; spans of a year ago start on the same day of the week, or of the month."""
         last = periods[-1]
         start, end = last.start_time, (last + 1).start_time
         before, four, eight = ((last - steps).start_time for steps in (1, _BLOCK - 1, 2 * _BLOCK - 1))
@@ -213,7 +215,7 @@ class ChangeTable:
         )
 
     def _in_words(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Add adjusted p-values, and the word for each change that is not chance."""
+        """Add the adjusted p-values and the verdicts."""
         q = np.full(len(table), np.nan)
         for family in (table["area"] == _CITY, table["area"] != _CITY):
             tested = np.flatnonzero(family & table["p"].notna())
@@ -280,15 +282,18 @@ class _CountedSeries:
 
 def _notes(rows: _CountedSeries, short: list[str], events: Events, end: pd.Timestamp) -> Iterator[str]:
     if short:
-        yield f"Not compared, because the records start on {events.start.date()}: {', '.join(short)}."
+        yield f"Comparisons not possible, because the records start on {events.start.date()}: {', '.join(short)}."
     if rows.without_area:
-        yield f"{rows.without_area:,} records without an area count in the whole study area only."
+        yield f"{rows.without_area:,} records without an area are counted in the whole study area only."
     table = events.table
     if after := int(((table["reported_at"] >= events.end) & (table["occurred_at"] < end)).sum()):
         yield (
-            f"{after:,} records were reported from {events.end.date()} on, after the end of the records. They are in "
-            "the small lines and in change_periods.csv, and not in the comparisons."
+            f"{after:,} records were reported from {events.end.date()} on, after the end of the records. The small "
+            "lines and change_periods.csv include them. The comparisons do not."
         )
     if events.end > end:
         late = int((events.table["occurred_at"] >= end).sum())
-        yield f"{late:,} records from {end.date()} on are left out: their period is not complete."
+        yield (
+            f"{late:,} records from {end.date()} on are left out: their period is not complete, or not completely "
+            "reported."
+        )

@@ -1,4 +1,4 @@
-"""Concentration: how few places hold most of the recorded crimes, against what chance alone would give."""
+"""Measure how few places hold most of the recorded crimes, against what chance alone would give."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,29 +24,30 @@ _MOST_DRAWS: Final = 9_999  # more need gigabytes and change no decimal that is 
 
 @dataclass(frozen=True)
 class Concentration:
-    """Describe how concentrated recorded crimes are on places, how lasting that is, and where crimes repeat.
+    """Measure how concentrated recorded crimes are on places, and whether the same places stay busy.
 
     Places are the cells of the grid. No address is shown.
 
     Parameters
     ----------
     cell_shares : sequence of float, default (0.01, 0.05, 0.1, 0.2, 0.5)
-        Shares of the cells, busiest first, whose share of crimes is given; 0.2 is that of the 80-20 rule.
+        Report the share of crimes in these shares of the cells, busiest first; 0.2 is that of the 80-20 rule.
     draws : int, default 199
-        Random distributions of as many crimes over the same cells, by their area: what chance alone would give.
+        Number of random distributions of as many crimes over the same cells, in proportion to their area. They show
+        what chance alone would give.
     seed : int, default 0
-        Of the random distributions.
+        Seed of the random distributions.
 
     Raises
     ------
     InputError
-        If a share is not between 0 and 1, or there are fewer than 19 or more than 9,999 draws.
+        If a share is not between 0 and 1, ``draws`` is not from 19 to 9,999, or ``seed`` is negative.
 
     Notes
     -----
-    With fewer crimes than cells most cells are empty by necessity, and simple measures show a concentration that is not
-    there. The Gini coefficient is therefore the generalised one [1]_, and each share of crimes stands next to that of
-    random distributions. Curves of cell shares are Lorenz curves [2]_.
+    With fewer crimes than cells, some cells are empty by necessity, and simple measures show concentration where there
+    is none. The Gini coefficient is therefore the generalised one [1]_, and each share of crimes comes with that of
+    random distributions. The shares by cell are points of a Lorenz curve [2]_.
 
     References
     ----------
@@ -74,7 +75,7 @@ class Concentration:
         shares = [] if isinstance(shares, str) or not isinstance(shares, Iterable) else list(shares)
         if not shares or not all(isinstance(share, float | int) and 0 < share < 1 for share in shares):
             given = shares or self.cell_shares
-            msg = f"description.concentration.cell_shares={given} must be a list of numbers from 0 to 1, such as [0.2]."
+            msg = f"description.concentration.cell_shares={given} must be numbers between 0 and 1, such as [0.2]."
             raise InputError(msg)
         object.__setattr__(self, "cell_shares", tuple(map(float, shares)))
         for name, low, high in (("draws", 19, _MOST_DRAWS), ("seed", 0, np.inf)):
@@ -111,7 +112,7 @@ class Concentration:
             "repeat_places": pd.DataFrame(repeats),
         }
         outside = int((data.event_cells < 0).sum())
-        notes = [f"{outside:,} records lie outside the cells and are not counted."] if outside else []
+        notes = [f"Concentration: {outside:,} records outside the grid are not counted."] if outside else []
         facts: dict[str, float | int | str] = {"cells": len(data.grid), "draws": self.draws}
         return DescribedPart(self.name, tables, facts, tuple(notes))
 
@@ -182,7 +183,7 @@ def _top_shares(counts: npt.NDArray[Any], top: int) -> Floats:
 
 
 def _stability(kind: str, years: list[tuple[pd.Timestamp, Floats]], last: pd.Timestamp) -> Iterator[dict[str, object]]:
-    """Yield how far the cells of one year are those of the next: rank correlation, and the busiest cells kept."""
+    """Yield rows on each pair of years: rank correlation of the cells, and share of the busiest cells that stay so."""
     ends = [*(start for start, _ in years[2:]), last]
     for ((start, before), (_, after)), end in zip(pairwise(years), ends, strict=False):
         top = max(1, round(_TOP * len(before)))

@@ -1,4 +1,4 @@
-"""Classes of cells by the periods in which they were hot spots, and changes since the last period."""
+"""Class cells by the periods in which they were hot spots, and find changes since the period before."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +20,7 @@ _TINY: Final = 1e-9  # a share of 0.1 of ten periods is one period
 
 @dataclass(frozen=True)
 class ClassRules:
-    """Shares of periods in which a hot spot must be hot."""
+    """Shares of periods that decide the class of a hot spot."""
 
     hot_share: float
     persistent_share: float

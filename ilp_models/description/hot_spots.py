@@ -1,4 +1,4 @@
-"""Hot spots: cells that hold significantly many crimes with their neighbours, and how that changes over periods."""
+"""Find hot spots with Gi*, and class them by how often and when they were hot."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -53,11 +53,12 @@ class _Result:
 
 @dataclass(frozen=True)
 class HotSpots:
-    """Find cells that hold significantly many crimes together with their neighbours: Gi* of Getis and Ord.
+    """Find hot spots: cells with significantly many crimes in them and their neighbours (Gi* of Getis and Ord).
 
-    Time is cut into equal periods that end with the completely reported records. In each, Gi* compares the events in a
-    cell and its neighbours with those in as many cells drawn at random. Classes say how often and when a cell was a hot
-    spot: new, emerging, persistent, intermittent, former. Hot spots describe recorded crime and are not a forecast.
+    Time is divided into equal periods; the last one ends with the completely reported records. In each period, Gi*
+    compares the events in a cell and its neighbours with those in as many cells drawn at random. Classes say how often
+    and when a cell was a hot spot: new, emerging, persistent, intermittent, former. Hot spots describe recorded crime
+    and are not a forecast.
 
     Parameters
     ----------
@@ -68,19 +69,20 @@ class HotSpots:
     significance : float, default 0.05
         Level below which a corrected p-value makes a hot spot.
     correction : str, default "fdr_bh"
-        ``fdr_bh`` limits the expected share of false hot spots (Benjamini and Hochberg), ``holm`` the chance of a
-        single one; ``none`` corrects nothing.
+        ``fdr_bh`` limits the expected share of false hot spots (Benjamini and Hochberg). ``holm`` limits the chance of
+        any false hot spot. ``none`` makes no correction.
     correct_over : str, default "cells"
-        P-values that are corrected together: those of all ``cells`` of a period, or of all ``periods`` of a cell.
+        Correct together the p-values of all ``cells`` of a period, or those of all ``periods`` of a cell.
     method : str, default "permutation"
-        P-value. ``permutation``: the exact chance that as many cells drawn at random hold as many events. ``binomial``:
-        the exact chance if every event falls in any cell. ``normal``: two-sided, from Gi*; too small for small counts.
+        How to compute p-values. ``permutation``: the exact chance that as many cells, drawn at random, hold as many
+        events or more. ``binomial``: the same if each event falls in any cell with equal chance. ``normal``: two-sided,
+        from Gi*; too small for small counts.
     min_events : int, default 2
-        Events in a cell and its neighbours below which it is never a hot spot.
+        A cell is never a hot spot if it and its neighbours have fewer events together.
     hot_share : float, default 0.1
         Share of periods in which a cell must be hot to be emerging, intermittent or former.
     persistent_share : float, default 0.8
-        Share of periods in which a persistent hot spot is hot.
+        Share of periods in which a cell must be hot to be persistent.
     recent_share : float, default 0.2
         Share of the periods that are recent, rounded down to whole periods, at least one.
 
@@ -126,13 +128,13 @@ class HotSpots:
         for name, known in (("method", METHODS), ("correction", CORRECTIONS), ("correct_over", FAMILIES)):
             if getattr(self, name) not in known:
                 value = getattr(self, name)
-                msg = f"description.hot_spots.{name}={value!r} is unknown; choose one of {', '.join(known)}."
+                msg = f"description.hot_spots.{name}={value!r} is unknown. Choose one of {', '.join(known)}."
                 raise InputError(msg)
         limits = {"period_days": (1, 36_600), "periods": (1, 36_600), "min_events": (0, 1_000_000)}
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if not (isinstance(value, int | np.integer) and low <= value <= high):
-                msg = f"description.hot_spots.{name}={value!r} must be a whole number, from {low} to {high:,}."
+                msg = f"description.hot_spots.{name}={value!r} must be a whole number from {low} to {high:,}."
                 raise InputError(msg)
         for name in ("significance", "hot_share", "persistent_share", "recent_share"):
             value = getattr(self, name)
@@ -161,7 +163,7 @@ class HotSpots:
         Returns
         -------
         DescribedPart
-            Table ``hot_cells`` has every cell that was hot in a period, with its class and the test of the last period.
+            Table ``hot_cells`` has every cell that was hot in any period, with its class and the last period's test.
             Table ``hot_changes`` has new, gone and lasting hot spots against the period before, and ``hot_areas``
             their number by area. Tables ``hot_classes`` and ``hot_periods`` count cells by class and period.
         """
@@ -181,7 +183,7 @@ class HotSpots:
         }
         outside = int((cell < 0).sum())
         if outside:
-            notes.append(f"{outside:,} events outside the grid are not counted.")
+            notes.append(f"Hot spots: {outside:,} records outside the grid are not counted.")
         return DescribedPart(self.name, tables, self._facts(tables, edges, self._length(data)), tuple(notes))
 
     def _edges(self, data: DescriptionData) -> pd.DatetimeIndex:
@@ -201,14 +203,15 @@ class HotSpots:
         """Return which periods are described."""
         number, length = len(edges) - 1, self._length(data)
         if number == 0:
-            return f"The records cover less than one period of {length}, so that hot spots are not tested."
+            return f"Hot spots are not tested: the records cover less than one period of {length}."
         early = int((data.events.table["occurred_at"] < edges[0]).sum())
-        text = f"{number} periods of {length} from {edges[0]:%Y-%m-%d} to before {edges[-1]:%Y-%m-%d}."
+        last = edges[-1] - pd.Timedelta(days=1)
+        text = f"Hot spots: {number} periods of {length} from {edges[0]:%Y-%m-%d} to {last:%Y-%m-%d}."
         if number < self.periods:
             text += f" The records do not cover {self.periods} periods."
-        text += f" {early:,} earlier events are not counted." if early else ""
+        text += f" {early:,} earlier records are not counted." if early else ""
         late = int((data.events.table["occurred_at"] >= edges[-1]).sum())
-        return text + (f" {late:,} later events are left out: they are not completely reported." if late else "")
+        return text + (f" {late:,} later records are left out: they are not completely reported." if late else "")
 
     def _test(self, kind: str, counts: Integers, data: DescriptionData, notes: list[str]) -> _Result:
         """Return Gi*, p-values and hot spots of one crime type."""
@@ -220,7 +223,7 @@ class HotSpots:
         if large.any():
             p[:, large] = normal_p(z[:, large])
             which = f"{int(large.sum())} of {counts.shape[1]} periods"
-            notes.append(f"{kind}: counts of {which} are too large for an exact p; it is normal.")
+            notes.append(f"{kind}: the exact p-value of {which} takes too long to compute. The normal p-value is used.")
         p = np.where(np.isnan(z), 1.0, p)
         q = correct(p, self.correction) if self.correct_over == "cells" else correct(p.T, self.correction).T
         hot = (z > 0) & (q < self.significance) & (local >= self.min_events)
@@ -348,6 +351,6 @@ def _by_area(changes: pd.DataFrame) -> pd.DataFrame:
 
 
 def _concat(tables: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
-    """Return tables as one; without any row it has its columns."""
+    """Return the tables as one; without rows it still has its columns."""
     full = [table for table in tables if len(table)]
     return pd.concat(full, ignore_index=True)[list(columns)] if full else pd.DataFrame(columns=list(columns))

@@ -1,4 +1,4 @@
-"""Day-by-hour table: when crimes happened, with the weight of spans shared between their hours."""
+"""Count crimes by day and hour; an incident in a span of time is shared between its hours."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,25 +28,25 @@ _HEAP: Final = 1.2  # times the hours before and after
 class HourProfile:
     """Count recorded crimes by day of the week and hour, by crime type and area.
 
-    A crime that happened between two times counts in each hour of that span with the share of its minutes (aoristic
-    analysis [1]_). Times are those of the local wall clock. A crime with one time counts in the hour of that time.
+    A crime that happened between two times is shared between the hours of that span, in proportion to their minutes
+    (aoristic analysis [1]_). A crime with one time counts in the hour of that time. Times are local.
 
     Parameters
     ----------
     weeks : int, default 52
-        Whole weeks at the end of the records that are described; fewer where the records are shorter.
+        Number of whole weeks to describe, at the end of the records; fewer if the records are shorter.
     confidence : float, default 0.95
-        Of the intervals.
+        Confidence of the intervals.
 
     Raises
     ------
     InputError
-        If there is not one week, or the confidence is not between 0 and 1.
+        If ``weeks`` is less than 1, or ``confidence`` is not between 0 and 1.
 
     Notes
     -----
-    The interval of a sum of weights is that of Fay and Feuer [2]_, and the exact Poisson interval without spans. It
-    covers the chance of counts, not errors of the recorded times.
+    The interval of a sum of weights is that of Fay and Feuer [2]_; without spans it is the exact Poisson interval. It
+    covers chance, not errors of the recorded times.
 
     References
     ----------
@@ -69,10 +69,10 @@ class HourProfile:
     def __post_init__(self) -> None:
         """Refuse settings that have no meaning."""
         if not (isinstance(self.weeks, int | np.integer) and self.weeks >= 1):
-            msg = f"description.hours.weeks={self.weeks!r} must be a whole number, at least 1."
+            msg = f"description.hours.weeks={self.weeks!r} must be a whole number of at least 1, such as 52."
             raise InputError(msg)
         if not (isinstance(self.confidence, float | int) and 0 < self.confidence < 1):
-            msg = f"description.hours.confidence={self.confidence!r} is not between 0 and 1; set it to such as 0.95."
+            msg = f"description.hours.confidence={self.confidence!r} must be between 0 and 1, such as 0.95."
             raise InputError(msg)
 
     @property
@@ -81,7 +81,7 @@ class HourProfile:
         return "hours"
 
     def describe(self, data: DescriptionData) -> DescribedPart:
-        """Return the sums of weights as table ``hours``; there is none if the records hold no times of day."""
+        """Return the sums of weights as table ``hours``; it is empty if the records have no times of day."""
         events = data.events
         end = events.end.normalize()
         weeks = min(self.weeks, (end - events.start.normalize()).days // 7)
@@ -90,11 +90,9 @@ class HourProfile:
         table = events.table[used]
         facts: dict[str, float | int | str] = {"weeks": weeks, "events": len(table), "confidence": self.confidence}
         if not weeks or not _has_hours(table["occurred_at"]):
-            reason = "no times of day" if weeks else "less than one week"
+            reason = "have no times of day" if weeks else "cover less than one week"
             empty = pd.DataFrame(columns=_COLUMNS)
-            return DescribedPart(
-                self.name, {"hours": empty}, facts, (f"No table of hours: the records hold {reason}.",)
-            )
+            return DescribedPart(self.name, {"hours": empty}, facts, (f"No table of hours: the records {reason}.",))
         weights = week_weights(*_span(table))
         labels, member = _groups(table["crime_type"], data.event_areas[used.to_numpy()], data.areas)
         total, squares = (np.asarray((member @ values).todense()) for values in (weights, weights.multiply(weights)))
@@ -152,14 +150,14 @@ def _groups(kinds: pd.Series, areas: npt.NDArray[Any], names: list[str]) -> tupl
 
 
 def _p_even(sums: Floats) -> float:
-    """Return the p-value that only chance makes sums differ, by a chi-square test; 1 without events."""
+    """Return the p-value of a chi-square test of equal sums; 1 without events."""
     return float(chisquare(sums).pvalue) if sums.sum() > 0 else 1.0
 
 
 def _doubtful_hours(table: pd.DataFrame) -> dict[int, float]:
-    """Return midnight and noon where too many records with one time say exactly so.
+    """Return midnight and noon if too many records with one time have exactly that time.
 
-    That is more than an even day has in the hour, and clearly more than say the full hours before and after.
+    Too many: more than 1/24 of the records, and clearly more than at the full hours before and after.
     """
     times = _single_times(table)
     full = times[times.dt.minute == 0].dt.hour
@@ -176,16 +174,14 @@ def _single_times(table: pd.DataFrame) -> pd.Series:
 def _notes(table: pd.DataFrame, doubtful: Mapping[int, float]) -> Iterator[str]:
     for hour, share in doubtful.items():
         yield (
-            f"{share:.0%} of the records with one time say exactly {_WORDS[hour]}, which often means that the "
-            "time is unknown. Do not read that hour as a peak."
+            f"{100 * share:.0f} % of the records with one time have exactly {_WORDS[hour]}, which often means that "
+            "the time is unknown. Do not read that hour as a peak."
         )
     if UNTIL not in table:
         return
     span = (table[UNTIL] - table["occurred_at"]).dropna()
     single = len(table) - len(span)
-    middle = (
-        f" The middle span lasts {float(np.median(span.dt.total_seconds())) / 60:,.0f} minutes." if len(span) else ""
-    )
+    middle = f" The median span is {float(np.median(span.dt.total_seconds())) / 60:,.0f} minutes." if len(span) else ""
     yield f"{len(span):,} records have a span of time, and {single:,} have one time.{middle}"
     long = int((span >= pd.Timedelta(minutes=WEEK)).sum())
     if long:

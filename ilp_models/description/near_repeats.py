@@ -1,4 +1,4 @@
-"""Near repeats: whether crimes follow each other in space and time more often than by chance (Knox test)."""
+"""Test for near repeats: crimes close in space and time more often than by chance (Knox test)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -46,10 +46,10 @@ _NO_BANDS: Final = pd.DataFrame(
 
 @dataclass(frozen=True)
 class NearRepeats:
-    """Test which pairs of crimes are close in both space and time more often than by chance: the Knox test.
+    """Test for near repeats: pairs of crimes close in space and time more often than by chance (Knox test).
 
-    Every unordered pair of events of a crime type counts once, by distance and by days apart. Days are calendar days:
-    times of day do not matter. The expected number of pairs is the total of the distance band times that of the day
+    Every pair of events of a crime type counts once, by distance and by days apart. Days are calendar days; times of
+    day do not matter. The expected number of pairs is the total of the distance band times that of the day
     band, divided by all pairs. P-values come from permutations of the dates. The tables show which bands have more
     pairs than expected, and which recent incidents are within such a band now. They describe the past and are not a
     forecast.
@@ -57,33 +57,33 @@ class NearRepeats:
     Parameters
     ----------
     weeks : int, default 104
-        Weeks at the end of the records that are used. A trend over many years that differs between parts of the city
-        looks like near repeats.
+        Number of weeks to use, at the end of the records. A trend over many years that differs between parts of the
+        city looks like near repeats.
     distance_bands_m : sequence of float, default (200, 400, 600)
         Upper ends of the distance bands in metres, ascending. A band holds distances from its lower end to below its
         upper end. Another band holds all pairs further apart.
     day_bands : sequence of int, default (1, 8, 15, 29)
         First days of the later day bands, ascending: same day, 1 to 7, 8 to 14, 15 to 28 days, and 29 days or more.
     same_place_m : float, default 0.5
-        Pairs closer than this are in a band of their own, the same place; 0 for no such band.
+        Pairs closer than this are in a separate band, the same place; 0 for no such band.
     metric : str, default "manhattan"
         Distance: ``manhattan`` (sum of the differences in x and y) or ``euclidean`` (straight line).
     draws : int, default 999
-        Permutations of the dates.
+        Number of permutations of the dates.
     seed : int, default 0
         Seed of the permutations.
     significance : float, default 0.05
         Largest expected share of false discoveries among the bands of a crime type that count as near repeats, and
         among the recent incidents of local Knox.
     min_ratio : float, default 1.2
-        Smallest ratio of observed to expected pairs of a near-repeat band; a small ratio is of no use to a patrol.
+        Smallest ratio of observed to expected pairs in a near-repeat band. Smaller ratios are of no use to a patrol.
     local_days : int, default 7
-        Local Knox: two events are close in time if they are at most so many days apart. They are close in space if they
-        are in the first distance band, the same place included.
+        Local Knox: two events are close in time if they are at most this many days apart. They are close in space if
+        they are in the first distance band, the same place included.
     recent_days : int, default 28
-        Days before the end of the records whose incidents local Knox covers.
+        Local Knox tests the incidents of this many days before the end of the records.
     max_pairs : int, default 50000000
-        A crime type with more pairs below the largest distance is left out, and a note says so.
+        A crime type with more pairs closer than the largest distance is left out, and a note says so.
 
     Raises
     ------
@@ -139,13 +139,13 @@ class NearRepeats:
                 raise InputError(msg)
         self.bands  # noqa: B018 - it refuses bands that overlap
         if self.metric not in METRICS:
-            msg = f"description.near_repeats.metric={self.metric!r} is unknown; choose one of {', '.join(METRICS)}."
+            msg = f"description.near_repeats.metric={self.metric!r} is unknown. Choose one of {', '.join(METRICS)}."
             raise InputError(msg)
         least = {"weeks": 1, "draws": 1, "local_days": 0, "recent_days": 1, "max_pairs": 1, "seed": 0}
         for name, low in least.items():
             value = getattr(self, name)
             if not (isinstance(value, int | np.integer) and value >= low):
-                msg = f"description.near_repeats.{name}={value!r} must be a whole number, at least {low}."
+                msg = f"description.near_repeats.{name}={value!r} must be a whole number of at least {low}."
                 raise InputError(msg)
         if not (isinstance(self.min_ratio, Real) and 1 <= self.min_ratio < np.inf):
             msg = f"description.near_repeats.min_ratio={self.min_ratio!r} must be a number of at least 1, such as 1.2."
@@ -176,8 +176,8 @@ class NearRepeats:
         -------
         DescribedPart
             Table ``knox`` has all bands, and ``decay`` how far and how long the excess lasts. Table ``local`` has
-            recent incidents with others close in space and time. Table ``risk`` has those within a near-repeat band
-            now, and ``risk_areas`` their number by area.
+            recent incidents with others close in space and time. Table ``risk`` has incidents within a near-repeat band
+            on the day after the records, and ``risk_areas`` their number by area.
         """
         incidents = _incidents(data)
         first = data.events.end.ceil("D") - pd.Timedelta(weeks=self.weeks)
@@ -204,22 +204,24 @@ class NearRepeats:
         notes += self._notes(tables, incidents)
         long = _long_spans(data)
         if long:
-            notes.append(f"{long:,} incidents whose span covers more than one day count on its first day.")
+            notes.append(
+                f"Near repeats: {long:,} incidents with a span of more than one day are counted on its first day."
+            )
         if early:
-            notes.append(f"{early:,} events before {first:%Y-%m-%d} are not used: near_repeats.weeks={self.weeks}.")
+            notes.append(f"Near repeats: {early:,} records before {first:%Y-%m-%d} are not used; weeks={self.weeks}.")
         return DescribedPart(self.name, tables, self._facts(tables), tuple(notes))
 
     def _pairs(self, kind: str, own: pd.DataFrame, notes: list[str]) -> ClosePairs | None:
         """Return the close pairs of a crime type, or None with a note."""
         if len(own) < 2:
-            notes.append(f"{kind}: {len(own) or 'no'} event, so that there is no pair. It is left out.")
+            notes.append(f"{kind}: near repeats are not tested, because fewer than two records make no pair.")
             return None
         xy, edges = own[["x", "y"]].to_numpy(dtype=float), self.bands.edges_m
         close = count_close_pairs(xy, float(edges[-1]), self.metric)
         if close > self.max_pairs:
             notes.append(
-                f"{kind}: {close:,} pairs are closer than {edges[-1]:g} m, more than near_repeats.max_pairs. "
-                "It is left out; use smaller distance_bands_m or fewer months."
+                f"{kind}: near repeats are not tested, because {close:,} pairs are closer than {edges[-1]:g} m. The "
+                f"limit is max_pairs={self.max_pairs:,}. Set smaller distance_bands_m or fewer weeks."
             )
             return None
         return find_close_pairs(xy, _days(own), edges, self.day_bands[-1], self.metric)
@@ -244,7 +246,7 @@ class NearRepeats:
         return pd.DataFrame(rows)
 
     def _decay(self, kind: str, own: pd.DataFrame, pairs: ClosePairs, *, found: bool) -> Rows:
-        """Return how many close pairs are above expectation, and below which distance and days half of these lie."""
+        """Return the close pairs above expectation, and the distance and days within which half of them lie."""
         by_day = pairs_by_lag(_days(own), self.day_bands[-1])
         excess = pairs.profile - pairs.profile.sum(axis=1)[:, None] * (by_day / by_day.sum())
         excess = excess[:, :-1]  # the open band of days is the rest
@@ -290,7 +292,7 @@ class NearRepeats:
     def _tables(
         self, knox: list[pd.DataFrame], decay: list[Rows], local: list[pd.DataFrame]
     ) -> dict[str, pd.DataFrame]:
-        """Return tables of all crime types; a table without rows has its columns."""
+        """Return the tables of all crime types; a table without rows still has its columns."""
         return {
             "knox": pd.concat(knox, ignore_index=True) if knox else pd.DataFrame(columns=list(_KNOX)),
             "decay": pd.DataFrame(decay, columns=list(_DECAY)),
@@ -319,7 +321,7 @@ class NearRepeats:
 
     def _notes(self, tables: dict[str, pd.DataFrame], incidents: pd.DataFrame) -> list[str]:
         """Return what was left out and what a reader must know."""
-        notes = ["Days are differences between calendar days; times of day are not used."]
+        notes = ["Near repeats: days apart are counted by calendar day. Times of day are not used."]
         near = tables["knox"][tables["knox"]["near_repeat"].astype(bool)]
         for kind, bands in near.groupby("crime_type", sort=False):
             if (bands["days_to"] == 0).all():
@@ -327,12 +329,12 @@ class NearRepeats:
         closed = len(self.bands.edges_m) * len(self.day_bands)
         if closed / (self.draws + 1) > self.significance:
             notes.append(
-                f"{self.draws} draws are too few for {closed} bands: one band alone cannot be a near repeat. "
-                f"Set near_repeats.draws to at least {int(np.ceil(closed / self.significance))}."
+                f"Near repeats: {self.draws} draws are too few for {closed} bands, so that a single band cannot become "
+                f"significant. Set near_repeats.draws to at least {int(np.ceil(closed / self.significance))}."
             )
         outside = int((incidents["cell"] == "").sum())
         if outside:
-            notes.append(f"{outside:,} events outside the grid count in pairs and have no cell.")
+            notes.append(f"Near repeats: {outside:,} records outside the grid count in pairs, but have no cell.")
         return notes
 
 

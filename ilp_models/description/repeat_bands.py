@@ -29,7 +29,7 @@ class RepeatBands:
         if not (isinstance(self.same_place_m, Real) and 0 <= self.same_place_m < self.distance_bands_m[0]):
             msg = (
                 f"description.near_repeats.same_place_m={self.same_place_m!r} must be at least 0 and below the first "
-                f"band, {self.distance_bands_m[0]:g} m. Set it to 0.5, or to 0 for no band of its own."
+                f"band, {self.distance_bands_m[0]:g} m. Set it to 0.5, or to 0 for no such band."
             )
             raise InputError(msg)
 
@@ -81,7 +81,7 @@ def _refuse(name: str, values: Sequence[float], kind: type, example: str) -> Non
     usable = all(isinstance(value, kind) and not isinstance(value, bool) and 0 < value < np.inf for value in values)
     if not values or not usable or any(later <= value for value, later in pairwise(values)):
         msg = (
-            f"description.near_repeats.{name}={list(values)!r} overlap or are not usable: ends must be above 0 and "
-            f"ascend. Write them as {example}."
+            f"description.near_repeats.{name}={list(values)!r} overlap or are not usable. Give numbers above 0 in "
+            f"ascending order, such as {example}."
         )
         raise InputError(msg)

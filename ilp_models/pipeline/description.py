@@ -28,7 +28,7 @@ from ilp_models.report.description_page import write_description_page
 PAGE: Final = "description.html"
 WORKBOOK: Final = "description.xlsx"
 FACTS: Final = "description.json"
-NOT_A_FORECAST: Final = "Describes recorded crime of the past. It is not a forecast."
+NOT_A_FORECAST: Final = "This describes recorded crime of the past. It is not a forecast."
 _AREA_SHEETS: Final = 40  # more sheets cannot be found in a spreadsheet; the joint table holds all areas
 
 
@@ -46,23 +46,23 @@ def describe_events(
     events : Events
         The records.
     grid : GridSpec
-        How space is cut into cells, such as ``ilp.SquareGrid(500)``.
+        How to divide the study area into cells, such as ``ilp.SquareGrid(500)``.
     parts : sequence of DescriptionPart, optional
         What to describe, such as ``[ilp.ChangeTable(), ilp.HourProfile()]``; by default every part.
     area_level : str, optional
-        Areas of the tables: a level of the parent areas of the grid. By default the first level, or the area labels of
-        the records.
+        Areas of the tables: a level of the parent areas of the grid. By default the first level; without parent areas,
+        the area labels of the records.
 
     Returns
     -------
     Description
-        ``.part("change").tables["change"]`` is a DataFrame; ``ilp.write_description`` writes page and tables.
+        ``.part("change").tables["change"]`` is a DataFrame. ``ilp.write_description`` writes page and tables.
 
     Raises
     ------
     InputError
-        If a part is no part, two parts have one name, the grid has no such level of areas, or the records are too few
-        for a part.
+        If a part cannot describe records, two parts have the same name, the grid has no such level of areas, or there
+        are too few records for a part.
 
     Examples
     --------
@@ -87,10 +87,10 @@ def describe_study(study: Study, parts: Sequence[DescriptionPart], area_level: s
     parts = _checked_parts(parts)
     names = [part.name for part in parts]
     if not names or len(names) != len(set(names)):
-        msg = f"A description needs parts with different names, not {names}. Give each part once."
+        msg = f"A description needs one or more parts with different names, not {names}. Give each part once."
         raise InputError(msg)
     if not len(study.events):
-        msg = "There is no record to describe; check data.start, data.end and data.filters."
+        msg = "There are no records to describe. Check data.start, data.end and data.filters."
         raise InputError(msg)
     data = DescriptionData(study.events, study.grid.build(study.events), area_level)
     return Description(data, tuple(part.describe(data) for part in parts))
@@ -101,7 +101,7 @@ def _checked_parts(parts: object) -> list[DescriptionPart]:
     found: list[Any] = list(parts) if isinstance(parts, Iterable) and not isinstance(parts, str) else [parts]
     for part in found:
         if isinstance(part, type) or not callable(getattr(part, "describe", None)):
-            msg = f"parts has {part!r}, which is no part of a description. Give objects, such as [ilp.ChangeTable()]."
+            msg = f"parts has {part!r}, which is no part of a description. Give a list such as [ilp.ChangeTable()]."
             raise InputError(msg)
     return found
 
@@ -112,17 +112,17 @@ def write_description(description: Description, folder: str | Path, *, decimal: 
     Parameters
     ----------
     description : Description
-        Of :func:`ilp_models.describe_events`.
+        The result of :func:`ilp_models.describe_events`.
     folder : str or Path
-        Is made if it does not exist. Give each description its own: files of another one are replaced where the names
-        are equal, and stay where they are not.
+        Created if it does not exist. Give each description its own folder: existing files with the same names are
+        replaced, and others stay.
     decimal : str, default "point"
         Decimal mark of the CSV files: ``point``, or ``comma`` with semicolons between columns.
 
     Returns
     -------
     Path
-        The page.
+        Path of the page.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def write_description(description: Description, folder: str | Path, *, decimal: 
     check_decimal(decimal, "decimal")
     target, tables = Path(folder), named_tables(description)
     notes = [
-        f"{name} has {len(table):,} rows, more than a sheet holds. It is in {name}.csv, and not in the workbook."
+        f"{name} has {len(table):,} rows, more than a sheet holds. It is in {name}.csv only, not in the workbook."
         for name, table in tables.items()
         if is_too_long(table)
     ]

@@ -1,4 +1,4 @@
-"""The change table as pages show it: words only where there is evidence, small lines of counts."""
+"""Show the change table on pages: mark clear changes, and draw counts as small lines."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -34,18 +34,19 @@ def change_sentences(part: DescribedPart) -> Iterator[str]:
     """Yield the clear changes of the whole study area, and the areas that have one."""
     table, unit = part.tables["change"], str(part.facts["period_unit"])
     if not len(table):
-        yield "No earlier period to compare with: the records are too short."
+        yield "No comparison: the records do not reach back far enough."
         return
+    confidence = percent(float(part.facts["confidence"]), 0)
     city = table[table["area"] == _CITY]
     clear = city[city["verdict"].isin(_CLEAR)].sort_values("q", kind="stable")
     for row in clear.head(_MOST_SENTENCES).to_dict("records"):
         kind, (_, span, earlier) = crime_type_label(row["crime_type"]), _comparison(row, unit)
         yield (
             f"{kind[:1].upper()}{kind[1:]}: {row['count']:,} recorded in {span}, {row['verdict']} than in {earlier} "
-            f"({row['earlier']:,}). Change {_share(row)}; interval {_interval(row)} crimes."
+            f"({row['earlier']:,}). Change {_share(row)}; {confidence} interval {_interval(row)} crimes."
         )
     if len(clear) > _MOST_SENTENCES:
-        yield f"{len(clear) - _MOST_SENTENCES} more clear changes are in the table."
+        yield f"The table has {len(clear) - _MOST_SENTENCES} more clear changes."
     if not len(clear):
         yield f"No clear change in the whole study area, {part.facts['period']}: all differences may be chance."
     areas = table[(table["area"] != _CITY) & table["verdict"].isin(_CLEAR)]

@@ -1,4 +1,4 @@
-"""The page of a description: what changed, when crimes happen, and how concentrated they are."""
+"""Write the page of a description: change, hours, near repeats, hot spots and concentration."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -78,22 +78,26 @@ def _hour_sentences(part: DescribedPart) -> Iterator[str]:
     three = np.array([-1.0 if set(doubtful) & set(_three(start)) else hour[_three(start)].sum() for start in range(24)])
     start = int(three.argmax())
     day = whole.groupby("weekday")["events"].sum()
-    left = f" Left out: {' and '.join(f'{one:02d}:00' for one in doubtful)}, see the notes." if doubtful else ""
+    left = (
+        f" Not compared: the hours from {' and '.join(f'{one:02d}:00' for one in doubtful)}, see the notes."
+        if doubtful
+        else ""
+    )
     if float(part.facts["p_even_hours"]) < _CHANCE:
         yield (
             f"The busiest three hours are {start:02d}:00 to {(start + 3) % 24:02d}:00, with "
-            f"{percent(three.max() / hour.sum())} of the crimes of {part.facts['weeks']} weeks; an even day has "
-            f"{percent(3 / 24)}.{left}"
+            f"{percent(three.max() / hour.sum())} of the crimes of {part.facts['weeks']} weeks. Spread "
+            f"evenly over the day, it would be {percent(3 / 24)}.{left}"
         )
     else:
-        yield "No hour of the day stands out."
+        yield "No hour of the day is clearly busier than the others."
     if float(part.facts["p_even_days"]) < _CHANCE:
         yield (
             f"The busiest day is {DAYS[int(day.to_numpy().argmax())]}, with {percent(day.max() / day.sum())} of the "
-            f"crimes; an even week has {percent(1 / 7)}."
+            f"crimes. Spread evenly over the week, it would be {percent(1 / 7)}."
         )
     else:
-        yield "No day of the week stands out."
+        yield "No day of the week is clearly busier than the others."
 
 
 def _three(start: int) -> list[int]:
@@ -106,7 +110,8 @@ def _concentration_sentences(part: DescribedPart) -> Iterator[str]:
         return
     yield (
         f"Half of the recorded crimes fell in {row['cells_with_half']:,.0f} of {row['cells']:,} cells "
-        f"({percent(row['share_with_half'])}). Chance alone: {percent(row['chance_share_with_half'])} of them."
+        f"({percent(row['share_with_half'])}). By chance alone, half would fall in "
+        f"{percent(row['chance_share_with_half'])} of the cells."
     )
 
 

@@ -1,4 +1,4 @@
-"""The sections of a description on near repeats and hot spots."""
+"""Show near repeats and hot spots on the page of a description."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,15 +30,16 @@ def repeat_sentences(part: DescribedPart) -> Iterator[str]:
     """Yield the strongest near repeat, and how many recent incidents are within one."""
     facts = part.facts
     if not facts["types_tested"]:
-        yield "Near repeats are not tested: the records are too few or not exact enough, see the notes."
+        yield "Near repeats are not tested: too few records, or dates that are not exact enough. See the notes."
         return
     if "strongest_ratio" not in facts:
-        yield "No crime type is followed by others nearby, beyond the same day, more than by chance."
+        yield "Near repeats: none beyond the same day, for any crime type."
         return
     yield (
-        f"Near repeats: most for {facts['strongest_crime_type']}, {facts['strongest_distance']} and "
-        f"{facts['strongest_days']} apart, {number(float(facts['strongest_ratio']), 2)} times the pairs of chance. "
-        f"{facts['incidents_at_risk']:,} recent incidents are within such a time and distance now."
+        f"Near repeats are most numerous for {facts['strongest_crime_type']}, {facts['strongest_distance']} and "
+        f"{facts['strongest_days']} apart: {number(float(facts['strongest_ratio']), 2)} times as many pairs as "
+        "by chance. Incidents of any type within a near-repeat band on the day after the records: "
+        f"{facts['incidents_at_risk']:,}."
     )
 
 
@@ -50,15 +51,15 @@ def hot_spot_sentences(part: DescribedPart) -> Iterator[str]:
         return
     span = str(facts["period_length"]).removeprefix("one ")
     if not facts["types_tested"]:
-        yield f"Hot spots are not tested in the last {span}: no crime type has different counts in its cells."
+        yield f"Hot spots are not tested in the last {span}: for each crime type, all cells have the same count."
         return
     head = f"{facts['hot_spots']:,} significant hot spots in the last {span}"
     if facts["periods"] == 1:
         yield f"{head}. There is no earlier period to compare with."
         return
     yield (
-        f"{head}: {facts['new_since_last_period']:,} new and {facts['lasting_since_last_period']:,} lasting; "
-        f"{facts['gone_since_last_period']:,} of the period before are gone."
+        f"{head}. Against the period before, {facts['new_since_last_period']:,} are new, "
+        f"{facts['lasting_since_last_period']:,} lasting and {facts['gone_since_last_period']:,} gone."
     )
 
 
@@ -122,7 +123,7 @@ def _risk_map(risk: pd.DataFrame, data: DescriptionData, folder: Path) -> Figure
         str(kind): np.minimum(_by_cell(rows["cell"], data), len(_COUNTS)) - 1
         for kind, rows in once[once["cell"] != ""].groupby("crime_type")
     }
-    text = "Cells with recent incidents that are within a near-repeat band on the day after the records"
+    text = "Cells with recent incidents within a near-repeat band on the day after the records"
     return _maps(panels, data, _COUNTS, "recent incidents in the cell", folder / "risk.png", text)
 
 
@@ -159,7 +160,7 @@ def hot_spots_view(part: DescribedPart, data: DescriptionData, folder: Path) -> 
             _CLASSES,
             f"{part.facts['periods']} periods of {part.facts['period_length']}",
             folder / "hot_spots.png",
-            "Cells by how often and when they were a significant hot spot",
+            "Cells that were significant hot spots, by how often and when",
         ),
     }
 

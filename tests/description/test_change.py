@@ -172,7 +172,7 @@ def test_types_and_areas_add_up_and_an_area_without_an_event_has_rows():
     recent = part.tables["periods"].groupby(["area", "crime_type"])["count"].sum()
     assert recent[CITY, "all"] == recent[CITY, "Theft"] + recent[CITY, "Robbery"]
     assert recent["North", "all"] + recent["South", "all"] < recent[CITY, "all"]
-    assert any("without an area count in the whole study area only" in note for note in part.notes)
+    assert any("without an area are counted in the whole study area only" in note for note in part.notes)
     assert one(part, "previous period", "all", "West")["verdict"] == "none recorded"
 
 

@@ -181,7 +181,7 @@ def test_too_few_days_are_named():
 def test_counts_that_are_too_large_for_an_exact_p_have_a_normal_one(monkeypatch):
     monkeypatch.setattr("ilp_models.stats.getis_ord._LARGEST_TABLE", 10)
     part = HotSpots(periods=2).describe(city([(5, 5, 0, 280)]))
-    assert any("it is normal" in note for note in part.notes)
+    assert any("The normal p-value is used" in note for note in part.notes)
     assert part.facts["hot_spots"] > 0
 
 
@@ -190,7 +190,7 @@ def test_places_outside_the_grid_are_counted_in_a_note():
     table = data.events.table.assign(x=data.events.table["x"] + 400)
     moved = Events(table, "EPSG:32615", "America/Chicago", START, data.events.end)
     notes = HotSpots(periods=10).describe(DescriptionData(moved, data.grid)).notes
-    assert notes[-1] == f"{int((table['x'] > 1200).sum()):,} events outside the grid are not counted."
+    assert notes[-1] == f"Hot spots: {int((table['x'] > 1200).sum()):,} records outside the grid are not counted."
 
 
 def test_periods_end_with_what_is_completely_reported():
@@ -199,7 +199,7 @@ def test_periods_end_with_what_is_completely_reported():
     part = HotSpots(periods=3).describe(DescriptionData(late, data.grid))
     assert part.tables["hot_periods"]["last"].max() == data.events.end - pd.Timedelta(days=15)
     left = (data.events.table["occurred_at"] >= data.events.end - pd.Timedelta(days=14)).sum()
-    assert f"{left:,} later events are left out: they are not completely reported." in part.notes[0]
+    assert f"{left:,} later records are left out: they are not completely reported." in part.notes[0]
 
 
 @pytest.mark.parametrize(
