@@ -20,6 +20,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 _YEAR: Final = pd.Timedelta(days=364)  # whole weeks, so that each day of the week counts equally
 _CITY: Final = ""
+_MOST_AREA_SERIES: Final = 500  # areas times crime types; more make a table that no one reads
 _WORDS: Final = {0: "midnight", 12: "noon"}
 _HEAP: Final = 1.2  # times the hours before and after
 
@@ -59,8 +60,8 @@ class HourProfile:
     >>> import ilp_models as ilp
     >>> events = ilp.SimulatedCity(weeks=60, size_km=3, districts=3).read()
     >>> description = ilp.describe_events(events, ilp.SquareGrid(1000), parts=[ilp.HourProfile()])
-    >>> len(description.part("hours").tables["hours"])  # 14 areas and crime types, 168 hours
-    2352
+    >>> len(description.part("hours").tables["hours"])  # the city and 9 areas, 4 crime types and their sum, 168 hours
+    8400
     """
 
     weeks: int = 52
@@ -134,16 +135,23 @@ def _span(table: pd.DataFrame) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[
 
 
 def _groups(kinds: pd.Series, areas: npt.NDArray[Any], names: list[str]) -> tuple[pd.DataFrame, csr_matrix]:
-    """Return the rows of the table and which events each holds: all types and each type, then all types by area."""
+    """Return the rows of the table and which events each holds: all types and each type, then the same by area.
+
+    With many areas, their rows are those of all types together.
+    """
     types = list(map(str, kinds.cat.categories))
     several, events = len(types) > 1, np.arange(len(kinds))
-    labels = [(_CITY, kind) for kind in [*([ALL] if several else []), *types]]
-    at = len(labels) + pd.Index(names).get_indexer(pd.Index(areas))
-    row = [np.zeros(len(events), dtype=np.int64)] if several else []
-    row += [kinds.cat.codes.to_numpy().astype(np.int64) + several, np.where(at < len(labels), -1, at)]
-    labels += [(area, ALL if several else types[0]) for area in names]
+    series = [*([ALL] if several else []), *types]
+    own = series if len(series) * len(names) <= _MOST_AREA_SERIES else series[:1]
+    labels = [(_CITY, kind) for kind in series] + [(area, kind) for area in names for kind in own]
+    area = pd.Index(names).get_indexer(pd.Index(areas))
+    first = np.where(area < 0, -1, len(series) + area * len(own))  # an event without an area is in no row of an area
+    kind = kinds.cat.codes.to_numpy().astype(np.int64) + several
+    row = [kind, *([np.zeros(len(events), dtype=np.int64)] if several else []), first]
+    if several and len(own) > 1:
+        row.append(np.where(first < 0, -1, first + kind))
     rows, members = np.concatenate(row), np.tile(events, len(row))
-    held = rows >= 0  # an event without an area is in no row of an area
+    held = rows >= 0
     shape = (len(labels), len(events))
     matrix = csr_matrix((np.ones(int(held.sum())), (rows[held], members[held])), shape=shape)
     return pd.DataFrame(labels, columns=["area", "crime_type"]), matrix

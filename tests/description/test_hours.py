@@ -124,6 +124,11 @@ def test_areas_and_types_hold_their_own_events_and_no_others():
     assert found.to_dict() == {
         **{("", "all"): 400, ("", "a"): 200, ("", "b"): 200},
         **{(name, "all"): int((names == name).sum()) for name in ("East", "West")},
+        **{
+            (name, kind): int(((names == name) & (events.table["crime_type"] == kind).to_numpy()).sum())
+            for name in ("East", "West")
+            for kind in ("a", "b")
+        },
     }
 
 
@@ -153,3 +158,16 @@ def test_each_crime_type_has_its_own_rows_and_the_sum_comes_first():
 def test_bad_settings_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         HourProfile(**settings)
+
+
+@pytest.mark.parametrize(("areas", "full"), [(3, True), (300, False)])
+def test_each_area_has_its_crime_types_unless_there_are_too_many(areas, full):
+    times = [f"2023-01-02 {hour % 24:02d}:10" for hour in range(2 * areas)]
+    events = events_at(times, kinds=["Burglary", "Theft"] * areas)
+    labels = pd.Categorical([f"Beat {number // 2:03d}" for number in range(2 * areas)])
+    grid = replace(square_grid(), parents=pd.DataFrame())
+    data = DescriptionData(replace(events, table=events.table.assign(area=labels)), grid)
+    totals = HourProfile().describe(data).tables["hours"].groupby(["area", "crime_type"])["events"].sum()
+    assert totals[""].to_dict() == {"all": 2 * areas, "Burglary": areas, "Theft": areas}
+    assert totals["Beat 002"].to_dict() == ({"all": 2, "Burglary": 1, "Theft": 1} if full else {"all": 2})
+    assert len(totals) == 3 + areas * (3 if full else 1)
