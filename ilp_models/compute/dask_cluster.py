@@ -75,9 +75,9 @@ class DaskCluster:
             return []
         logging.getLogger("distributed").setLevel(logging.WARNING)  # its import sets a level of its own
         with config.set({"distributed.scheduler.allowed-failures": _RETRIES}), self._client() as client:
-            _check_versions(client)
-            futures = client.map(function, list(tasks), pure=False)
             try:
+                _check_versions(client)
+                futures = client.map(function, list(tasks), pure=False)
                 return list(show_progress((future.result() for future in futures), len(tasks), description))
             except (CommClosedError, FutureCancelledError) as error:
                 msg = "The connection to the Dask scheduler was lost. Start the scheduler, and run the command again."

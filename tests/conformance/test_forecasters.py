@@ -60,7 +60,7 @@ class Forgetful(MovingAverage):
     """A mean that changes the history."""
 
     def hindcast(self, history, periods, step):
-        history.panel.values[0, 0, 0] += 1
+        history.panel.counts.values[0, 0, 0] += 1
         return super().hindcast(history, periods, step)
 
 
