@@ -213,7 +213,7 @@ def test_the_grade_of_the_files_follows_the_decision(admitted, withheld):
 def test_the_page_stands_alone_with_all_its_sections(admitted):
     page = (admitted.folder / "report.html").read_text()
     sections = re.findall(r'<section id="(\w+)"', page)
-    parts = "decision numbers places comparison explanation audit intake provenance caveats"
+    parts = "decision numbers places changes comparison explanation audit intake provenance caveats"
     assert sections == parts.split()
     assert not re.findall(r'(?:src|href)="(?!#|data:|geo:|front.html)[^"]*"', page)
     assert page.count("data:image/png") >= len(TYPES) + 3
