@@ -18,7 +18,6 @@ from ilp_models.stats.aoristic import HOURS, WEEK, week_weights, weighted_sum_in
 
 Floats = npt.NDArray[np.floating[Any]]
 
-_YEAR: Final = pd.Timedelta(days=364)  # whole weeks, so that each day of the week counts equally
 _CITY: Final = ""
 _MOST_AREA_SERIES: Final = 500  # areas times crime types; more make a table that no one reads
 _WORDS: Final = {0: "midnight", 12: "noon"}

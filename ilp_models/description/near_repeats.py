@@ -137,7 +137,7 @@ class NearRepeats:
             if not isinstance(value, Iterable):
                 msg = f"description.near_repeats.{name}={value!r} must be a list, such as [{value}]."
                 raise InputError(msg)
-        self.bands  # noqa: B018 - it refuses bands that overlap
+        _ = self.bands  # it refuses bands that overlap
         if self.metric not in METRICS:
             msg = f"description.near_repeats.metric={self.metric!r} is unknown. Choose one of {', '.join(METRICS)}."
             raise InputError(msg)

@@ -129,7 +129,6 @@ def _hours_view(part: DescribedPart) -> dict[str, Any] | None:
             {"crime_type": crime_type_label(kind), "rows": _heat_rows(city[city["crime_type"] == kind])}
             for kind in kinds
         ],
-        "shades": _SHADES,
     }
 
 
