@@ -176,7 +176,7 @@ class ChangeTable:
                 "areas": len(rows.areas),
                 "tests": int(table["p"].notna().sum()) if len(table) else 0,
             },
-            tuple(_notes(rows, short, events, end)),
+            (*data.span_notes, *_notes(rows, short, data.counted, end)),
         )
 
     def _windows(self, periods: pd.PeriodIndex) -> Iterator[_Window]:
@@ -244,7 +244,8 @@ class _CountedSeries:
         self.without_area = int((position < 0).sum()) if self.areas else 0
         self._area = np.where(position < 0, len(self.areas), position)
         self._type = events.table["crime_type"].cat.codes.to_numpy().astype(np.int64)
-        self._occurred, self._reported = events.table["occurred_at"], events.table["reported_at"]
+        counted = data.counted.table
+        self._occurred, self._reported = counted["occurred_at"], counted["reported_at"]
 
     def labels(self) -> pd.DataFrame:
         """Return area and crime type of each row: the study area first, the sum of types first."""
@@ -292,7 +293,7 @@ def _notes(rows: _CountedSeries, short: list[str], events: Events, end: pd.Times
             "lines and change_periods.csv include them. The comparisons do not."
         )
     if events.end > end:
-        late = int((events.table["occurred_at"] >= end).sum())
+        late = int((table["occurred_at"] >= end).sum())
         yield (
             f"{late:,} records from {end.date()} on are left out: their period is not complete, or not completely "
             "reported."

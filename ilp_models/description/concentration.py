@@ -113,6 +113,7 @@ class Concentration:
         }
         outside = int((data.event_cells < 0).sum())
         notes = [f"Concentration: {outside:,} records outside the grid are not counted."] if outside else []
+        notes += data.span_notes
         facts: dict[str, float | int | str] = {"cells": len(data.grid), "draws": self.draws}
         return DescribedPart(self.name, tables, facts, tuple(notes))
 
@@ -139,7 +140,7 @@ def _cell_counts(data: DescriptionData) -> tuple[dict[str, Floats], dict[str, li
     """Return counts by cell of each type, for the whole span and for each whole year that ends with it."""
     cells, kinds = data.event_cells, list(data.events.crime_types)
     code = data.events.table["crime_type"].cat.codes.to_numpy()
-    times, end = data.events.table["occurred_at"], data.events.end
+    times, end = data.counted.table["occurred_at"], data.events.end
     year: Any = pd.DateOffset(years=1) if data.months_only else _YEAR  # 364 days can hold 11 firsts of a month
     names = [*([ALL] if len(kinds) > 1 else []), *kinds]
     whole, years = {}, {}

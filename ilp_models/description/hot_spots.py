@@ -168,7 +168,7 @@ class HotSpots:
             their number by area. Tables ``hot_classes`` and ``hot_periods`` count cells by class and period.
         """
         edges = self._edges(data)
-        notes = [self._span_note(data, edges)]
+        notes = [self._span_note(data, edges), *data.span_notes]
         cell = data.event_cells
         results = [self._test(kind, counts, data, notes) for kind, counts in _counts(data, cell, edges)]
         areas = data.cell_areas
@@ -204,13 +204,13 @@ class HotSpots:
         number, length = len(edges) - 1, self._length(data)
         if number == 0:
             return f"Hot spots are not tested: the records cover less than one period of {length}."
-        early = int((data.events.table["occurred_at"] < edges[0]).sum())
+        early = int((data.counted.table["occurred_at"] < edges[0]).sum())
         last = edges[-1] - pd.Timedelta(days=1)
         text = f"Hot spots: {number} periods of {length} from {edges[0]:%Y-%m-%d} to {last:%Y-%m-%d}."
         if number < self.periods:
             text += f" The records do not cover {self.periods} periods."
         text += f" {early:,} earlier records are not counted." if early else ""
-        late = int((data.events.table["occurred_at"] >= edges[-1]).sum())
+        late = int((data.counted.table["occurred_at"] >= edges[-1]).sum())
         return text + (f" {late:,} later records are left out: they are not completely reported." if late else "")
 
     def _test(self, kind: str, counts: Integers, data: DescriptionData, notes: list[str]) -> _Result:
@@ -293,7 +293,7 @@ class HotSpots:
 def _counts(data: DescriptionData, cell: Integers, edges: pd.DatetimeIndex) -> list[tuple[str, Integers]]:
     """Return the events of each crime type by cell and period."""
     number, cells = len(edges) - 1, len(data.grid)
-    period = edges.searchsorted(data.events.table["occurred_at"].to_numpy(), side="right") - 1
+    period = edges.searchsorted(data.counted.table["occurred_at"].to_numpy(), side="right") - 1
     inside = (cell >= 0) & (period >= 0) & (period < number)
     codes = data.events.table["crime_type"].cat.codes.to_numpy()
     out = []

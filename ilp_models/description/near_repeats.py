@@ -1,7 +1,7 @@
 """Test for near repeats: crimes close in space and time more often than by chance (Knox test)."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, Final
 
@@ -10,10 +10,19 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import false_discovery_control
 
+from ilp_models.description.process_comparison import (
+    BAND_COLUMNS,
+    PROCESS_COLUMNS,
+    compare_bands,
+    compare_whole,
+    delay_edges,
+    half_steps,
+    not_compared,
+)
 from ilp_models.description.repeat_bands import RepeatBands
 from ilp_models.domain.description import DescribedPart, DescriptionData
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import UNTIL
+from ilp_models.domain.repeat_process import RepeatProcess
 from ilp_models.stats.knox import (
     METRICS,
     PROFILE_BINS,
@@ -27,6 +36,7 @@ from ilp_models.stats.knox import (
     pairs_by_lag,
 )
 
+Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Rows = dict[str, Any]
 
@@ -84,6 +94,8 @@ class NearRepeats:
         Local Knox tests the incidents of this many days before the end of the records.
     max_pairs : int, default 50000000
         A crime type with more pairs closer than the largest distance is left out, and a note says so.
+    process : bool, default True
+        Whether to compare the table with a self-exciting process. ``ilp.describe_events`` fits it.
 
     Raises
     ------
@@ -129,6 +141,7 @@ class NearRepeats:
     local_days: int = 7
     recent_days: int = 28
     max_pairs: int = 50_000_000
+    process: bool = True
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -177,16 +190,21 @@ class NearRepeats:
         DescribedPart
             Table ``knox`` has all bands, and ``decay`` how far and how long the excess lasts. Table ``local`` has
             recent incidents with others close in space and time. Table ``risk`` has incidents within a near-repeat band
-            on the day after the records, and ``risk_areas`` their number by area.
+            on the day after the records, and ``risk_areas`` their number by area. Tables ``process`` and
+            ``process_bands`` compare the Knox table with a self-exciting process, if one is fitted.
         """
-        incidents = _incidents(data)
-        first = data.events.end.ceil("D") - pd.Timedelta(weeks=self.weeks)
-        early = int((incidents["day"] < first).sum())
-        incidents = incidents[incidents["day"] >= first].reset_index(drop=True)
+        incidents, end = _incidents(data), data.events.end.ceil("D")
+        first = end - pd.Timedelta(weeks=self.weeks)
+        used = (incidents["day"] >= first) & (incidents["day"] < end)
+        unused = int((~used).sum())
+        incidents = incidents[used].reset_index(drop=True)
+        processes = self._processes(data, used.to_numpy(), first)
         knox: list[pd.DataFrame] = []
         decay: list[Rows] = []
         local: list[pd.DataFrame] = []
-        notes: list[str] = []
+        whole: list[Rows] = []
+        in_bands: list[pd.DataFrame] = []
+        notes: list[str] = data.span_notes
         if data.months_only:
             notes.append("Near repeats are not tested: only the months of the records are known.")
         for position, kind in enumerate(() if data.months_only else data.events.crime_types):
@@ -196,19 +214,27 @@ class NearRepeats:
                 continue
             table = self._knox(kind, own, pairs, np.random.default_rng((self.seed, position)))
             knox.append(table)
-            decay.append(self._decay(kind, own, pairs, found=bool(table["near_repeat"].any())))
+            excess = self._excess(own, pairs)
+            decay.append(self._decay(kind, excess, found=bool(table["near_repeat"].any())))
             local.append(self._local(own, pairs, data.events.end))
+            process = processes.get(kind)
+            if isinstance(process, RepeatProcess):
+                in_bands.append(compare_bands(table, process, self.bands, self.metric))
+                near = bool((table["near_repeat"] & (table["days_to"] > 0)).any())
+                whole.append(compare_whole(in_bands[-1], process, excess[:, 1:], self.bands, self.metric, near=near))
         tables = self._tables(knox, decay, local)
+        tables["process"] = pd.DataFrame(whole, columns=list(PROCESS_COLUMNS))
+        tables["process_bands"] = _joined(in_bands, BAND_COLUMNS)
         tables["risk"] = self._risk(tables["knox"], incidents, data.events.end)
         tables["risk_areas"] = _by_area(tables["risk"])
         notes += self._notes(tables, incidents)
-        long = _long_spans(data)
-        if long:
+        notes += not_compared({kind: why for kind, why in processes.items() if isinstance(why, str)})
+        if unused:
+            which = f"{unused:,} {'record' if unused == 1 else 'records'}"
             notes.append(
-                f"Near repeats: {long:,} incidents with a span of more than one day are counted on its first day."
+                f"Near repeats: not used: {which} before {first:%Y-%m-%d} or from {end:%Y-%m-%d} on; "
+                f"weeks={self.weeks}."
             )
-        if early:
-            notes.append(f"Near repeats: {early:,} records before {first:%Y-%m-%d} are not used; weeks={self.weeks}.")
         return DescribedPart(self.name, tables, self._facts(tables), tuple(notes))
 
     def _pairs(self, kind: str, own: pd.DataFrame, notes: list[str]) -> ClosePairs | None:
@@ -245,15 +271,29 @@ class NearRepeats:
         ]
         return pd.DataFrame(rows)
 
-    def _decay(self, kind: str, own: pd.DataFrame, pairs: ClosePairs, *, found: bool) -> Rows:
-        """Return the close pairs above expectation, and the distance and days within which half of them lie."""
+    def _processes(
+        self, data: DescriptionData, used: npt.NDArray[np.bool_], first: pd.Timestamp
+    ) -> Mapping[str, RepeatProcess | str]:
+        """Return the self-exciting process of each crime type, or why there is none."""
+        same_day_only = self.day_bands[-1] == 1
+        if not self.process or same_day_only or data.repeat_model is None or data.months_only or not used.any():
+            return {}
+        start = max(first, data.events.start.normalize())
+        known = replace(data.counted, table=data.counted.table[used], start=start)
+        return data.repeat_model(known, delay_edges(self.bands))
+
+    def _excess(self, own: pd.DataFrame, pairs: ClosePairs) -> Floats:
+        """Return the close pairs above expectation, by step of distance and by days apart."""
         by_day = pairs_by_lag(_days(own), self.day_bands[-1])
         excess = pairs.profile - pairs.profile.sum(axis=1)[:, None] * (by_day / by_day.sum())
-        excess = excess[:, :-1]  # the open band of days is the rest
+        return np.asarray(excess[:, :-1])  # the open band of days is the rest
+
+    def _decay(self, kind: str, excess: Floats, *, found: bool) -> Rows:
+        """Return the close pairs above expectation, and the distance and days within which half of them lie."""
         total, largest = float(excess.sum()), self.distance_bands_m[-1]
         known = found and total > 0
-        steps = _steps_to_half(excess.sum(axis=1)) if known else np.nan
-        days = _steps_to_half(excess.sum(axis=0)) - 1 if known else np.nan
+        steps = half_steps(excess.sum(axis=1)) if known else np.nan
+        days = half_steps(excess.sum(axis=0)) - 1 if known else np.nan
         return {
             "crime_type": kind,
             "excess_pairs": total,
@@ -294,9 +334,9 @@ class NearRepeats:
     ) -> dict[str, pd.DataFrame]:
         """Return the tables of all crime types; a table without rows still has its columns."""
         return {
-            "knox": pd.concat(knox, ignore_index=True) if knox else pd.DataFrame(columns=list(_KNOX)),
+            "knox": _joined(knox, _KNOX),
             "decay": pd.DataFrame(decay, columns=list(_DECAY)),
-            "local": pd.concat(local, ignore_index=True) if local else pd.DataFrame(columns=list(_LOCAL)),
+            "local": _joined(local, _LOCAL),
         }
 
     def _facts(self, tables: dict[str, pd.DataFrame]) -> dict[str, float | int | str]:
@@ -340,7 +380,7 @@ class NearRepeats:
 
 def _incidents(data: DescriptionData) -> pd.DataFrame:
     """Return number, crime type, day, coordinates, cell and area of each event."""
-    table, cell = data.events.table, data.event_cells
+    table, cell = data.counted.table, data.event_cells
     return pd.DataFrame(
         {
             "incident": np.arange(len(table)),
@@ -354,21 +394,14 @@ def _incidents(data: DescriptionData) -> pd.DataFrame:
     )
 
 
-def _long_spans(data: DescriptionData) -> int:
-    """Return the number of incidents that may have happened on another day than their first."""
-    table = data.events.table
-    return int((table[UNTIL].dt.normalize() > table["occurred_at"].dt.normalize()).sum()) if UNTIL in table else 0
-
-
 def _days(own: pd.DataFrame) -> Integers:
     """Return whole days since the first event."""
     return np.asarray((own["day"] - own["day"].min()).dt.days, dtype=np.int64)
 
 
-def _steps_to_half(excess: npt.NDArray[np.float64]) -> float:
-    """Return after how many whole steps half of the excess is reached."""
-    total = np.cumsum(excess)
-    return float(np.argmax(total >= total[-1] / 2) + 1)
+def _joined(tables: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return tables as one; without rows it still has its columns."""
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(columns))
 
 
 def _by_area(risk: pd.DataFrame) -> pd.DataFrame:

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events
+from ilp_models.domain.events import UNTIL, Events
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.notebook_html import html_summary
+from ilp_models.domain.repeat_process import RepeatModel
 
 OWN_LABEL: Final = "area"  # level of the publisher's own area labels
 
@@ -25,6 +26,7 @@ class DescriptionData:
     grid: Grid
     # areas of the tables, a parent level of the grid; None: the first level, or else the labels of the records
     area_level: str | None = None
+    repeat_model: RepeatModel | None = None  # fits a self-exciting process; None: near repeats are not compared
 
     def __post_init__(self) -> None:
         """Refuse a level of areas that the grid does not have."""
@@ -43,6 +45,24 @@ class DescriptionData:
     def months_only(self) -> bool:
         """Whether only the months of the events are known; their dates are then the first of a month."""
         return self.events.intake is not None and self.events.intake.resolution == "month"
+
+    @cached_property
+    def counted(self) -> Events:
+        """The events in the same order, each with the one time at which forecasts count it."""
+        return self.events.counted()
+
+    @property
+    def span_notes(self) -> list[str]:
+        """How events in a span of time are counted; empty without any."""
+        table = self.events.table
+        spans = int(table[UNTIL].notna().sum()) if UNTIL in table else 0
+        if not spans:
+            return []
+        subject = "1 record has" if spans == 1 else f"{spans:,} records have"
+        return [
+            f"{subject} a span of time. The hours share each between the hours of its span. All other tables count it "
+            "once, at a time drawn from the span, as forecasts do."
+        ]
 
     @cached_property
     def event_cells(self) -> npt.NDArray[np.int64]:

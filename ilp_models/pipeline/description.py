@@ -17,9 +17,11 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.description import DescribedPart, Description, DescriptionData, DescriptionPart
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
-from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.grid import Grid, GridSpec
+from ilp_models.domain.repeat_process import RepeatProcess
 from ilp_models.domain.text_output import check_decimal, write_table
 from ilp_models.export.workbook import is_too_long, write_tables
+from ilp_models.model.point_processes.repeat_estimate import estimate_repeats
 from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.outputs import plain_rows, write_json
 from ilp_models.pipeline.study import Study, open_study
@@ -92,8 +94,13 @@ def describe_study(study: Study, parts: Sequence[DescriptionPart], area_level: s
     if not len(study.events):
         msg = "There are no records to describe. Check data.start, data.end and data.filters."
         raise InputError(msg)
-    data = DescriptionData(study.events, study.grid.build(study.events), area_level)
+    grid = study.grid.build(study.events)
+    data = DescriptionData(study.events, grid, area_level, partial(_fit_repeats, grid))
     return Description(data, tuple(part.describe(data) for part in parts))
+
+
+def _fit_repeats(grid: Grid, events: Events, edges: Any) -> dict[str, RepeatProcess | str]:
+    return estimate_repeats(events, grid, edges)
 
 
 def _checked_parts(parts: object) -> list[DescriptionPart]:
@@ -197,6 +204,7 @@ def _write_facts(description: Description, path: Path) -> None:
         "attribution": "" if events.intake is None else events.intake.attribution,
         "parts": [
             {"name": part.name, "facts": dict(part.facts), "notes": list(part.notes), "rows": _main_rows(part)}
+            | {name: plain_rows(part.tables[name]) for name in ("process", "process_bands") if name in part.tables}
             for part in description.parts
         ],
     }

@@ -48,7 +48,7 @@ def write_description_page(description: Description, path: Path, about: str, not
         repeats=repeats_view(parts["near_repeats"], data, figures) if "near_repeats" in parts else None,
         hot_spots=hot_spots_view(parts["hot_spots"], data, figures) if "hot_spots" in parts else None,
         concentration=_concentration_view(parts["concentration"]) if "concentration" in parts else None,
-        notes=[*(note for part in description.parts for note in part.notes), *notes],
+        notes=list(dict.fromkeys([*(note for part in description.parts for note in part.notes), *notes])),
         attribution="" if events.intake is None else events.intake.attribution,
         scope=sentence(SCOPE),
     )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ilp_models.domain.description import DescribedPart, DescriptionData
 from ilp_models.report.class_maps import plot_class_maps
-from ilp_models.report.formatting import number
+from ilp_models.report.formatting import MISSING, number, percent
 from ilp_models.report.maps import MapGeometry
 from ilp_models.report.page import FigureFile
 from ilp_models.report.plots import save_figure
@@ -75,6 +75,8 @@ def repeats_view(part: DescribedPart, data: DescriptionData, folder: Path) -> di
         "metric": part.facts["metric"],
         "draws": part.facts["draws"],
         "tables": sorted(tables, key=lambda table: -table["near"]),
+        "process": [_process_row(row) for row in part.tables["process"].to_dict("records")],
+        "bands": [_process_band(row) for row in part.tables["process_bands"].to_dict("records")],
         "areas": [
             {
                 "area": row["area"] or "no area",
@@ -115,6 +117,37 @@ def _band(row: Mapping[Any, Any]) -> dict[str, str]:
         "state": "more" if near else "",
         "word": "near repeat" if near else "",
     }
+
+
+def _process_row(row: Mapping[Any, Any]) -> dict[str, str]:
+    """Return what a self-exciting process says of one crime type, next to the Knox table."""
+    pairs = row["excess_pairs"]
+    return {
+        "crime_type": str(row["crime_type"]),
+        "share": f"{percent(row['triggered_share'], 1)} ({percent(row['shuffled_share'], 1)})",
+        "pairs": number(pairs),
+        "chains": percent(min(row["chain_pairs"] / pairs, 1.0), 0) if pairs > 0 else MISSING,
+        "distance": _both(row["knox_half_distance_m"], row["process_half_distance_m"], "m"),
+        "days": _both(row["knox_half_days"], row["process_half_days"], "days"),
+        "reading": str(row["reading"]),
+    }
+
+
+def _both(knox: float, process: float, unit: str) -> str:
+    texts = [MISSING if np.isnan(value) else f"{value:,.0f} {unit}" for value in (knox, process)]
+    return " / ".join(texts) if set(texts) != {MISSING} else MISSING
+
+
+def _process_band(row: Mapping[Any, Any]) -> dict[str, str]:
+    return {
+        "label": f"{row['crime_type']}, {row['distance']}, {row['days']}",
+        "pairs": _with_share(row["excess_pairs"], row["excess_share"]),
+        "repeats": _with_share(row["direct_repeats"], row["direct_share"]),
+    }
+
+
+def _with_share(value: float, share: float) -> str:
+    return f"{number(value)} ({percent(share, 0)})" if np.isfinite(share) else number(value)
 
 
 def _risk_map(risk: pd.DataFrame, data: DescriptionData, folder: Path) -> FigureFile | None:
