@@ -27,6 +27,7 @@ from ilp_models.pipeline.terminal_text import finding_lines
 from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
 from ilp_models.scoring.scores import Scoring
+from ilp_models.tracking.trial_record import TrialRecord
 from ilp_models.tuning.rule_search import RuleSearch
 
 
@@ -51,6 +52,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     store: str,
     compute: Compute,
     tracking: Tracker,
+    trials: TrialRecord,
     folder: Path,
     command: str = "",
     jurisdiction: str = "",
@@ -89,6 +91,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         store=store,
         compute=compute,
         tracking=tracking,
+        trials=trials,
         folder=folder,
         command=command,
         jurisdiction=jurisdiction,

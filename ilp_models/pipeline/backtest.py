@@ -19,7 +19,9 @@ from ilp_models.pipeline.outputs import INTAKE, read_study, write_scores
 from ilp_models.pipeline.study import check_names
 from ilp_models.pipeline.terminal_text import score_lines
 from ilp_models.pipeline.tracking import record_backtest, record_files, tracked_run
+from ilp_models.pipeline.trials import record_backtest_trials
 from ilp_models.scoring.scores import Scoring
+from ilp_models.tracking.trial_record import TrialRecord
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -34,6 +36,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     store: str,
     compute: Compute,
     tracking: Tracker,
+    trials: TrialRecord,
     folder: Path,
     command: str = "",
     neighbours: Neighbours | None = None,
@@ -43,6 +46,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     check_names(model, scoring__baseline=scoring.baseline)
     check_decimal(decimal, "decimal")
     tracking.check()
+    trials.check()
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest)
     model, study = models_across_borders(model, study, neighbours, folder)
     parts: dict[str, Any] = {
@@ -65,6 +69,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
             store=store,
             **vars(backtest),
         )
+        record_backtest_trials(trials, "backtest", result, folder)
         record_backtest(tracked, result)
         record_files(tracked, [*write_scores(result, folder, decimal=decimal), folder / INTAKE])
     return f"{score_lines(result)}\n\n{result.protocol}\nFiles: {folder}"

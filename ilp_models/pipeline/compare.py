@@ -21,8 +21,10 @@ from ilp_models.pipeline.stored_forecasts import find_stored
 from ilp_models.pipeline.study import check_names
 from ilp_models.pipeline.terminal_text import score_lines
 from ilp_models.pipeline.tracking import record_backtest, record_files, tracked_run
+from ilp_models.pipeline.trials import record_backtest_trials
 from ilp_models.report.comparison.page import ComparisonReport, summary
 from ilp_models.scoring.scores import Scoring
+from ilp_models.tracking.trial_record import TrialRecord
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -39,6 +41,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     store: str,
     compute: Compute,
     tracking: Tracker,
+    trials: TrialRecord,
     folder: Path,
     command: str = "",
     neighbours: Neighbours | None = None,
@@ -49,6 +52,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     find_stored(runs)  # a wrong folder is reported before any work is done
     check_decimal(decimal, "decimal")
     tracking.check()
+    trials.check()
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest)
     model, study = models_across_borders(model, study, neighbours, folder)
     parts: dict[str, Any] = {
@@ -72,6 +76,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
             store=store,
             **vars(backtest),
         )
+        record_backtest_trials(trials, "compare", tested, folder)
         result = compare_forecasts(tested, compute=compute)
         evidence = comparison_evidence(result, command)
         scores = write_scores(tested, folder, result.skill, decimal)

@@ -37,7 +37,9 @@ from ilp_models.pipeline.tracking import (
     record_model,
     tracked_run,
 )
+from ilp_models.pipeline.trials import record_backtest_trials
 from ilp_models.scoring.scores import Scoring
+from ilp_models.tracking.trial_record import TrialRecord
 from ilp_models.tuning.rule_search import RuleSearch
 
 
@@ -72,6 +74,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
     store: str,
     compute: Compute,
     tracking: Tracker,
+    trials: TrialRecord,
     folder: Path,
     command: str,
     jurisdiction: str = "",
@@ -80,6 +83,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
     """Backtest, forecast, explain, audit and decide; write the files, then the pages; and record everything."""
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
     tracking.check()
+    trials.check()
     if register.last is not None:
         register.verify()  # a register without the required line must not cost a backtest
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest, record_lag=now())
@@ -107,6 +111,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
             **cut,
             **vars(backtest),
         )
+        record_backtest_trials(trials, task, tested, folder)
         forecast = make_forecast(
             model[forecaster], study.events, grid, horizon=backtest.horizon, name=forecaster, **cut
         )

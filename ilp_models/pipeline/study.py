@@ -299,4 +299,6 @@ def git_commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
 
     commit = run_git("rev-parse", "HEAD")
-    return f"{commit}{'+changes' if run_git('status', '--porcelain', '-uno') else ''}" if commit else "none"
+    # a record of trials grows with each run and is no code
+    changed = run_git("status", "--porcelain", "-uno", "--", ":/", ":(top,exclude)experiments/*/trials.csv")
+    return f"{commit}{'+changes' if changed else ''}" if commit else "none"

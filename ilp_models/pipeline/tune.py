@@ -28,8 +28,10 @@ from ilp_models.pipeline.borders import models_across_borders
 from ilp_models.pipeline.outputs import INTAKE, read_study
 from ilp_models.pipeline.study import Study, check_names
 from ilp_models.pipeline.tracking import record_files, tracked_run
+from ilp_models.pipeline.trials import record_search_trial, trial_periods, trial_source
 from ilp_models.pipeline.tuning_report import TuningReport
 from ilp_models.scoring.scores import Scoring
+from ilp_models.tracking.trial_record import TrialRecord
 from ilp_models.tuning.search import OptunaSearch
 from ilp_models.tuning.space import check_settings, starting_values
 from ilp_models.tuning.trials import ScoreSums, Trial, Trials
@@ -49,6 +51,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     store: str,
     compute: Compute,
     tracking: Tracker,
+    trials: TrialRecord,
     folder: Path,
     command: str = "",
     decimal: str = "point",
@@ -62,6 +65,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     start = starting_values(tuning.settings, params, forecaster)
     check_decimal(decimal, "decimal")
     tracking.check()
+    trials.check()
     first = partial(_search_start, backtest=backtest, tuning=tuning)
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=first)
     known, study = models_across_borders({forecaster: model[forecaster]}, study, neighbours, folder)
@@ -77,14 +81,17 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         "tuning": tuning,
         "scoring": scoring,
     }
+    shared = {**trial_source(trials, "tune", past, folder), **trial_periods(scorer.periods)}
+    shared |= {"forecaster": forecaster, "recipe": key, "score": tuning.score}
     with (
         tracked_run(tracking, "tune", study, {"study": key}, command=command, **parts) as tracked,
-        tuning.open_trials(Path(store).absolute(), key) as trials,
+        tuning.open_trials(Path(store).absolute(), key) as search,
     ):
-        results = trials.run(tuning.trials, start, scorer.score)
-        for trial in show_progress(results, max(tuning.trials - len(trials.finished), 0), "tune"):
+        results = search.run(tuning.trials, start, scorer.score)
+        for trial in show_progress(results, max(tuning.trials - len(search.finished), 0), "tune"):
+            record_search_trial(trials, trial, shared, known[forecaster])
             _record_trial(tracked, trial, forecaster, tuning.score)
-        report = _report(trials, scorer, forecaster, key, command)
+        report = _report(search, scorer, forecaster, key, command)
         record_files(tracked, [*report.write(folder, decimal), folder / INTAKE])
     return report.to_text(folder)
 

@@ -25,6 +25,7 @@ from ilp_models.pipeline.terminal_text import decision_lines, intake_line, score
 from ilp_models.report.front_page import FRONT
 from ilp_models.report.weekly_report import WeeklyReport
 from ilp_models.scoring.scores import Scoring
+from ilp_models.tracking.trial_record import TrialRecord
 from ilp_models.tuning.rule_search import RuleSearch
 
 
@@ -48,6 +49,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     store: str,
     compute: Compute,
     tracking: Tracker,
+    trials: TrialRecord,
     folder: Path,
     command: str = "",
     jurisdiction: str = "",
@@ -81,6 +83,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         store=store,
         compute=compute,
         tracking=tracking,
+        trials=trials,
         folder=folder,
         command=command,
         jurisdiction=jurisdiction,

@@ -11,6 +11,8 @@ import pytest
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.pipeline.trials import run_label
+from ilp_models.tracking.trial_record import TrialRecord
 from tests.pipeline.small_city import TYPES, run_task
 
 REPLAY = ("backtest.test_periods=8", "backtest.refit_every=4")
@@ -51,6 +53,22 @@ def done(place):
 @pytest.fixture(scope="module")
 def table(done):
     return Table(done.folder)
+
+
+def test_each_forecaster_leaves_one_line_with_the_score_of_the_tables(done, place, table):
+    lines = TrialRecord(str(place / "trials" / "run.csv")).read()
+    lines = lines[lines["run"] == run_label(done.folder)].set_index("forecaster")
+    summary = table["summary"].query("score == 'deviance' and crime_type == 'all' and lead == 1")
+    for _, row in summary[summary["forecaster"].isin(lines.index)].iterrows():
+        assert lines.loc[row["forecaster"], ["value", "low", "high"]].tolist() == pytest.approx(
+            row[["value", "low", "high"]].tolist(), rel=1e-9
+        )
+    skill = table["skill"].query("crime_type == 'all' and lead == 1").set_index("forecaster")["skill"]
+    assert lines.loc["moving_average", "skill"] == pytest.approx(skill["moving_average"], rel=1e-9)
+    assert "holdout=500" in lines.loc["lightgbm", "reason"]
+    assert np.isnan(lines.loc["lightgbm", "value"])
+    assert list(lines.index) == ["moving_average", "ewma", "lightgbm", "true_intensity"]
+    assert set(lines["units"]) == {lines.loc["ewma", "units"]}
 
 
 def test_every_file_is_there(done):

@@ -1,5 +1,6 @@
 """The task tune on the small city: what it must not see, what it is judged by, and what it hands on."""
 
+import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.pipeline.tune import run
 from ilp_models.pipeline.tuning_report import gain_of
 from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.tracking.trial_record import TrialRecord
 from ilp_models.tuning.trials import ScoreSums
 from tests.pipeline.small_city import SETTINGS, WEEKS, build_task, run_task
 
@@ -141,6 +143,17 @@ def test_the_same_command_continues_the_study_and_leaves_no_forecasts(done, shel
     assert done.run.children[0].recorded_metrics["deviance"] == trials_of(done)["deviance"][0]
     assert sorted(path.suffix for path in (shelf / "tuning").iterdir()) == [".db", ".lock"]
     assert not [*shelf.rglob("*.parquet"), *shelf.rglob("trial-*")]
+
+
+def test_each_trial_leaves_one_line_with_its_settings_and_score(done, shelf):
+    lines = TrialRecord(str(shelf / "trials" / "run.csv")).read().head(FAR)  # later tests continue the search
+    table = trials_of(done)
+    assert [json.loads(one)["window"] for one in lines["settings"]] == table["window"].tolist()
+    assert lines["value"].tolist() == pytest.approx(pd.to_numeric(table["deviance"]).tolist(), nan_ok=True, rel=1e-9)
+    assert lines["reason"].fillna("").tolist() == table["reason"].tolist()
+    assert set(lines["recipe"]) == {key_of(done)}
+    assert (lines["periods"] == 6).all()
+    assert set(lines["data"].str.len()) == {64}
 
 
 def test_every_file_is_there_and_tracked(done):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,10 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import filelock
-
+from ilp_models.domain.append_lines import append_lines, locked_file, read_lines
 from ilp_models.domain.errors import InputError, StorageError
-from ilp_models.domain.local_file import is_address, local_file
+from ilp_models.domain.local_file import is_address
 
 ACTS: Final = (
     *("declared", "decided", "approved", "exported", "allocated", "withdrawn"),
@@ -21,7 +19,6 @@ ACTS: Final = (
     "monitored",
 )
 _START: Final = "0" * 64
-_LOCK_TIMEOUT_S: Final = 30.0
 # two programs may read the clock in one order and write to the register in the other
 CLOCK_TOLERANCE: Final = timedelta(minutes=1)
 CLOCK: Final = "clock"  # in a withdrawal: the time of the clock, if the line before it has a later one
@@ -120,22 +117,13 @@ class Register:
 
     def append(self, entry: RegisterEntry, check: Callable[[RegisterState], None] | None = None) -> str:
         """Write an entry to disk and return its digest; ``check`` may refuse the state of the register first."""
-        self._check_kind()
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # the resolved path gives one lock for all links to the file
-            with filelock.FileLock(f"{self.path.resolve()}.lock", timeout=_LOCK_TIMEOUT_S):
-                state = self.verify()
-                if check is not None:
-                    check(state)
-                line = self._line(entry, state)
-                _write(self.path, line + b"\n")
-        except filelock.Timeout as error:
-            msg = f"Another program uses the register {self.path}. Try again when it has finished."
-            raise StorageError(msg) from error
-        except OSError as error:
-            msg = f"Cannot write the register {self.path} ({error.strerror}). Make its folder writable."
-            raise StorageError(msg) from error
+        self._read()  # a folder or a pipe is refused before a lock file is made next to it
+        with locked_file(self.path, "the register"):
+            state = self.verify()
+            if check is not None:
+                check(state)
+            line = self._line(entry, state)
+            append_lines(self.path, line + b"\n", "the register")
         return _digest(line)
 
     def verify(self) -> RegisterState:
@@ -163,19 +151,8 @@ class Register:
             raise StorageError(msg)
         return RegisterState(len(lines), moments[1] if lines else "", moments[-1], digests[-1], tuple(entries))
 
-    def _check_kind(self) -> None:
-        if os.path.lexists(self.path):
-            local_file(self.path, "register=")
-
     def _read(self) -> bytes:
-        self._check_kind()
-        try:
-            return self.path.read_bytes()
-        except FileNotFoundError:
-            return b""
-        except OSError as error:
-            msg = f"Cannot read the register {self.path} ({error.strerror}). Set register=FILE to a register file."
-            raise StorageError(msg) from error
+        return read_lines(self.path, "the register", "register")
 
     def _line(self, entry: RegisterEntry, state: RegisterState) -> bytes:
         moment = entry.moment.astimezone(UTC)
@@ -225,22 +202,6 @@ def _entry(line: bytes) -> RegisterEntry:
     plain = json.loads(line)
     values = {name: plain[name] for name in ("act", "who", "decision", "content")}
     return RegisterEntry(**values, moment=datetime.fromisoformat(plain["moment"]))
-
-
-def _write(path: Path, line: bytes) -> None:
-    """Append one line in one write and wait until it is on disk; an incomplete line is removed again."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    before = os.fstat(handle).st_size
-    try:
-        if os.write(handle, line) != len(line):
-            msg = f"The register {path} has no space for another line, and nothing was added. Free disk space."
-            raise StorageError(msg)
-        os.fsync(handle)
-    except BaseException:
-        os.ftruncate(handle, before)  # the caller holds the lock, so that no other line follows
-        raise
-    finally:
-        os.close(handle)
 
 
 def _canonical(plain: Mapping[str, Any]) -> bytes:

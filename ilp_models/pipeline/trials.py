@@ -1,0 +1,113 @@
+"""Record the trials of a run: each forecaster that was scored, with settings, data, periods and score."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.digest import digest_of
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.panel import DIMS
+from ilp_models.domain.recipe import describe
+from ilp_models.domain.replay import Replay
+from ilp_models.domain.scores import ALL
+from ilp_models.pipeline.backtesting import Backtest
+from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.study import Study
+from ilp_models.tracking.trial_record import TrialLine, TrialRecord, settings_text
+from ilp_models.tuning.trials import Trial
+
+_SCORE: Final = "deviance"
+_NAN: Final = float("nan")
+
+
+def record_backtest_trials(record: TrialRecord, task: str, backtest: Backtest, folder: Path) -> None:
+    """Add a line for each forecaster that a run scored or could not run; stored ones of other runs have theirs."""
+    record.append(_backtest_lines(record, task, backtest, folder))
+
+
+def _backtest_lines(record: TrialRecord, task: str, backtest: Backtest, folder: Path) -> Iterator[TrialLine]:
+    table, baseline = backtest.scores.table, backtest.scoring.baseline
+    scores = replace(backtest.scores, table=table[table["score"] == _SCORE])
+    summary, skills = scores.summarise(), scores.skill(baseline)
+    one = next(one for one in backtest.replays if one.lead == 1)
+    shared: dict[str, Any] = {
+        **trial_source(record, task, backtest.study, folder),
+        **trial_periods(one.periods),
+        "units": units_digest(one),
+        "score": _SCORE,
+        "baseline": baseline,
+    }
+    for name, model in backtest.models.items():
+        score, skill = _pooled(summary, name), _pooled(skills, name)
+        yield TrialLine(
+            **shared,
+            forecaster=name,
+            settings=settings_text(describe(model)),
+            recipe=backtest.recipes[name],
+            value=score.get("value", _NAN),
+            low=score.get("low", _NAN),
+            high=score.get("high", _NAN),
+            skill=skill.get("skill", _NAN),
+            skill_low=skill.get("low", _NAN),
+            skill_high=skill.get("high", _NAN),
+            reason=backtest.not_run.get(name, ""),
+        )
+
+
+def record_search_trial(record: TrialRecord, trial: Trial, shared: Mapping[str, Any], model: Forecaster) -> None:
+    """Add the line of one trial of a search; the searched settings have dotted names."""
+    line = TrialLine(
+        **shared,
+        settings=settings_text(describe(model) | dict(trial.settings)),
+        units="",
+        value=trial.value,
+        low=_NAN,
+        high=_NAN,
+        baseline="",
+        skill=_NAN,
+        skill_low=_NAN,
+        skill_high=_NAN,
+        reason=trial.reason,
+    )
+    record.append([line])
+
+
+def trial_source(record: TrialRecord, task: str, study: Study, folder: Path) -> dict[str, str]:
+    """Return who made a trial, when, in which run, on which records and with which code."""
+    return {
+        "when": now().isoformat(),
+        "who": record.person,
+        "task": task,
+        "run": run_label(folder),
+        "data": study.events.digest(),
+        "code": study.code,
+    }
+
+
+def trial_periods(periods: pd.PeriodIndex) -> dict[str, Any]:
+    """Return the first day, the last day and the number of the scored periods."""
+    first, last = periods[0].start_time, periods[-1].end_time
+    return {"first_period": f"{first:%Y-%m-%d}", "last_period": f"{last:%Y-%m-%d}", "periods": len(periods)}
+
+
+def run_label(folder: Path) -> str:
+    """Return the folder of a run as a record names it: relative to the current folder, or its name elsewhere."""
+    path = folder.absolute()
+    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else path.name
+
+
+def units_digest(replay: Replay) -> str:
+    """Return the digest of cells, periods and recorded counts: only scores on equal units can be paired."""
+    labels = [list(map(str, replay.observed.indexes[name])) for name in DIMS]
+    return digest_of(labels, np.ascontiguousarray(replay.observed.to_numpy(), dtype=np.int64))[:16]
+
+
+def _pooled(table: pd.DataFrame, name: str) -> dict[str, float]:
+    """Return the row of a forecaster over all crime types at lead 1; empty where it could not run."""
+    rows = table[(table["forecaster"] == name) & (table["crime_type"] == ALL) & (table["lead"] == 1)]
+    numbers = rows.select_dtypes("number")
+    return {str(key): float(value) for key, value in numbers.iloc[0].items()} if len(rows) else {}
