@@ -32,6 +32,7 @@ from ilp_models.cli.region_hint import region_hint
 from ilp_models.cli.run_settings import FROM_RUN, with_run_settings
 from ilp_models.cli.settings import Settings, find_keys, quote_sentences
 from ilp_models.cli.status import check_exit_code, finished, record_failure, running
+from ilp_models.cli.sweep import Sweep
 from ilp_models.domain.errors import DEBUG, UNFINISHED, StorageError
 from ilp_models.domain.printable import printable
 from ilp_models.domain.region_plan import key_of
@@ -158,16 +159,18 @@ class App:
         overrides = tuple(arguments.overrides) if arguments.multirun else quote_sentences(arguments.overrides)
         settings = Settings(self.configs, task, overrides, extra).with_additions()
         failures: list[Exception] = []
-        codes = [0]
+        codes, sweep = [0], Sweep()
 
         def job(cfg: DictConfig) -> None:
             flags = [f"--config-dir={arguments.config_dir}"] if arguments.config_dir else []
             try:
                 codes.append(self._run_task(settings, cfg, flags))
+                sweep.add()
             except Exception as error:
                 # raised again below, because Hydra would print the whole trace
                 _TRACE.exception("The run stopped.")
                 failures.append(error)
+                sweep.add(error_message(error)[0])
             finally:
                 _close_log()
 
@@ -187,6 +190,7 @@ class App:
         except Exception as error:
             error.add_note(_suggest(settings))
             raise
+        _print(sweep.report())
         if failures:
             raise failures[0]
         return max(codes)

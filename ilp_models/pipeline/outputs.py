@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ from ilp_models.pipeline.recorded_changes import city_changes
 from ilp_models.pipeline.registration import register_decision
 from ilp_models.pipeline.run_folder import EVIDENCE, REASONS, digests
 from ilp_models.pipeline.study import Study, open_study
+from ilp_models.pipeline.trials import units_digest
 from ilp_models.report.last_map import LastMap
 from ilp_models.report.weekly_report import WeeklyEvidence, WeeklyReport, compose_weekly
 from ilp_models.scoring.calibration import calibration_table
@@ -102,8 +103,23 @@ def write_scores(
     tables = {"scores.csv": backtest.scores.table, "summary.csv": backtest.summary(), "skill.csv": skills}
     for name, table in tables.items():
         write_table(table, folder / name, decimal)
-    backtest.scores.table.to_parquet(folder / "scores.parquet", index=False)
+    scored = backtest.scores.table.copy(deep=False)
+    scored.attrs.update(score_facts(backtest))
+    scored.to_parquet(folder / "scores.parquet", index=False)
     return [folder / name for name in (*tables, "scores.parquet")]
+
+
+def score_facts(backtest: Backtest) -> dict[str, Any]:
+    """Return what scores of two runs need to be compared in pairs; the Parquet file of the scores holds it."""
+    one = next(one for one in backtest.replays if one.lead == 1)
+    return {
+        "baseline": backtest.scoring.baseline,
+        "bootstrap": asdict(backtest.scores.resampling),
+        "delay": backtest.scores.delay,
+        "units": units_digest(one),
+        "recipes": dict(backtest.recipes),
+        "not_run": dict(backtest.not_run),
+    }
 
 
 def _with_not_run(backtest: Backtest, skills: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The record of trials: an append-only CSV file with one line for each trial, beside the experiment."""
+"""The record of trials: an append-only CSV file with one line for each trial, in the folder of the experiment."""
 
 import csv
 import getpass

@@ -1,3 +1,4 @@
+import csv
 import logging
 import os
 import re
@@ -171,7 +172,11 @@ def test_two_runs_in_one_folder_are_refused(ilp):
 
 def test_multirun_runs_every_value_with_flags_anywhere(ilp, tmp_path):
     code, out, _ = ilp("count", "name=x", "-m", "flock=small,large", "tired=true")
-    assert (code, out) == (0, "3 sheep, 2 shepherds, x\n400 sheep, 2 shepherds, x\n")
+    head, table = out.split("Sweep of 2 runs\n")
+    assert (code, head) == (0, "3 sheep, 2 shepherds, x\n400 sheep, 2 shepherds, x\n")
+    assert table.startswith(
+        "    0  flock=small  done, without scores\n    1  flock=large  done, without scores\nTable: "
+    )
     found = sorted(path.parent.name for path in tmp_path.glob("outputs/count/multirun/*-x/*/count.txt"))
     assert found == ["0", "1"]
     assert not (tmp_path / "outputs/count/latest").exists()
@@ -180,7 +185,12 @@ def test_multirun_runs_every_value_with_flags_anywhere(ilp, tmp_path):
 def test_multirun_continues_after_an_error_and_reports_it(ilp, tmp_path):
     code, out, err = ilp("count", "-m", "fail=input,null")
     assert code == 1
-    assert out == "3 sheep, 2 shepherds, run\n"
+    assert out.startswith(
+        "3 sheep, 2 shepherds, run\nSweep of 2 runs\n    0  fail=input  FAILED: The flock has no sheep"
+    )
+    (table,) = tmp_path.glob("outputs/count/multirun/*-run/sweep.csv")
+    rows = csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines())
+    assert [row["overrides"] for row in rows] == ["fail=input", "fail=null"]
     assert "The flock has no sheep" in err
 
 
