@@ -285,16 +285,16 @@ def _notes(rows: _CountedSeries, short: list[str], events: Events, end: pd.Times
     if short:
         yield f"Comparisons not possible, because the records start on {events.start.date()}: {', '.join(short)}."
     if rows.without_area:
-        yield f"{rows.without_area:,} records without an area are counted in the whole study area only."
+        yield f"Records without an area, which count in the whole study area only: {rows.without_area:,}."
     table = events.table
     if after := int(((table["reported_at"] >= events.end) & (table["occurred_at"] < end)).sum()):
         yield (
-            f"{after:,} records were reported from {events.end.date()} on, after the end of the records. The small "
-            "lines and change_periods.csv include them. The comparisons do not."
+            f"Records that were reported from {events.end.date()} on, after the end of the records: {after:,}. The "
+            "small lines and change_periods.csv include them. The comparisons do not."
         )
     if events.end > end:
         late = int((table["occurred_at"] >= end).sum())
         yield (
-            f"{late:,} records from {end.date()} on are left out: their period is not complete, or not completely "
-            "reported."
+            f"Records from {end.date()} on, left out because their period is not complete, or not completely reported: "
+            f"{late:,}."
         )

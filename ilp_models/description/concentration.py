@@ -112,7 +112,7 @@ class Concentration:
             "repeat_places": pd.DataFrame(repeats),
         }
         outside = int((data.event_cells < 0).sum())
-        notes = [f"Concentration: {outside:,} records outside the grid are not counted."] if outside else []
+        notes = [f"Concentration does not count records outside the grid: {outside:,}."] if outside else []
         notes += data.span_notes
         facts: dict[str, float | int | str] = {"cells": len(data.grid), "draws": self.draws}
         return DescribedPart(self.name, tables, facts, tuple(notes))

@@ -9,11 +9,11 @@ import numpy.typing as npt
 Flags = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.object_]
 
-NEW, EMERGING, PERSISTENT = "new", "emerging", "persistent"
+FIRST_TIME, EMERGING, PERSISTENT = "first time", "emerging", "persistent"
 INTERMITTENT, FORMER, NO_PATTERN, NEVER = "intermittent", "former", "no pattern", "never"
-CLASSES: Final = (NEW, EMERGING, PERSISTENT, INTERMITTENT, FORMER, NO_PATTERN, NEVER)
+CLASSES: Final = (FIRST_TIME, EMERGING, PERSISTENT, INTERMITTENT, FORMER, NO_PATTERN, NEVER)
 NOT_CLASSED: Final = "not classed"
-GONE, LASTING = "gone", "lasting"
+NEW, GONE, LASTING = "new", "gone", "lasting"  # against the period before
 
 _TINY: Final = 1e-9  # a share of 0.1 of ten periods is one period
 
@@ -48,7 +48,7 @@ class ClassRules:
             self._often(hot, self.hot_share),
             hot.any(axis=1),
         ]
-        names = [PERSISTENT, NEW, EMERGING, FORMER, INTERMITTENT, NO_PATTERN]
+        names = [PERSISTENT, FIRST_TIME, EMERGING, FORMER, INTERMITTENT, NO_PATTERN]
         return np.select(conditions, [np.array(name, dtype=object) for name in names], np.array(NEVER, dtype=object))
 
     def _often(self, hot: Flags, share: float) -> Flags:

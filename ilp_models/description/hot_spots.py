@@ -57,8 +57,8 @@ class HotSpots:
 
     Time is divided into equal periods; the last one ends with the completely reported records. In each period, Gi*
     compares the events in a cell and its neighbours with those in as many cells drawn at random. Classes say how often
-    and when a cell was a hot spot: new, emerging, persistent, intermittent, former. Hot spots describe recorded crime
-    and are not a forecast.
+    and when a cell was a hot spot: first time, emerging, persistent, intermittent, former. Hot spots describe recorded
+    crime and are not a forecast.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ class HotSpots:
         }
         outside = int((cell < 0).sum())
         if outside:
-            notes.append(f"Hot spots: {outside:,} records outside the grid are not counted.")
+            notes.append(f"Hot spots do not count records outside the grid: {outside:,}.")
         return DescribedPart(self.name, tables, self._facts(tables, edges, self._length(data)), tuple(notes))
 
     def _edges(self, data: DescriptionData) -> pd.DatetimeIndex:
@@ -206,12 +206,13 @@ class HotSpots:
             return f"Hot spots are not tested: the records cover less than one period of {length}."
         early = int((data.counted.table["occurred_at"] < edges[0]).sum())
         last = edges[-1] - pd.Timedelta(days=1)
-        text = f"Hot spots: {number} periods of {length} from {edges[0]:%Y-%m-%d} to {last:%Y-%m-%d}."
+        unit = "period" if number == 1 else "periods"
+        text = f"Hot spots: {number} {unit} of {length} from {edges[0]:%Y-%m-%d} to {last:%Y-%m-%d}."
         if number < self.periods:
             text += f" The records do not cover {self.periods} periods."
-        text += f" {early:,} earlier records are not counted." if early else ""
+        text += f" Earlier records, which do not count: {early:,}." if early else ""
         late = int((data.counted.table["occurred_at"] >= edges[-1]).sum())
-        return text + (f" {late:,} later records are left out: they are not completely reported." if late else "")
+        return text + (f" Later records, left out because they are not completely reported: {late:,}." if late else "")
 
     def _test(self, kind: str, counts: Integers, data: DescriptionData, notes: list[str]) -> _Result:
         """Return Gi*, p-values and hot spots of one crime type."""

@@ -188,8 +188,8 @@ def _notes(table: pd.DataFrame, doubtful: Mapping[int, float]) -> Iterator[str]:
         return
     span = (table[UNTIL] - table["occurred_at"]).dropna()
     single = len(table) - len(span)
-    middle = f" The median span is {float(np.median(span.dt.total_seconds())) / 60:,.0f} minutes." if len(span) else ""
-    yield f"{len(span):,} records have a span of time, and {single:,} have one time.{middle}"
+    middle = f" The median span is {float(np.median(span.dt.total_seconds())) / 60:,.0f} min." if len(span) else ""
+    yield f"Records with a span of time: {len(span):,}. Records with one time: {single:,}.{middle}"
     long = int((span >= pd.Timedelta(minutes=WEEK)).sum())
     if long:
-        yield f"{long:,} spans of a week or more add the same weight to each hour."
+        yield f"Spans of a week or more, which add the same weight to each hour: {long:,}."

@@ -230,10 +230,9 @@ class NearRepeats:
         notes += self._notes(tables, incidents)
         notes += not_compared({kind: why for kind, why in processes.items() if isinstance(why, str)})
         if unused:
-            which = f"{unused:,} {'record' if unused == 1 else 'records'}"
             notes.append(
-                f"Near repeats: not used: {which} before {first:%Y-%m-%d} or from {end:%Y-%m-%d} on; "
-                f"weeks={self.weeks}."
+                f"Near repeats do not use records before {first:%Y-%m-%d} (weeks={self.weeks}) or from {end:%Y-%m-%d} "
+                f"on: {unused:,}."
             )
         return DescribedPart(self.name, tables, self._facts(tables), tuple(notes))
 
@@ -374,7 +373,7 @@ class NearRepeats:
             )
         outside = int((incidents["cell"] == "").sum())
         if outside:
-            notes.append(f"Near repeats: {outside:,} records outside the grid count in pairs, but have no cell.")
+            notes.append(f"Near repeats: records outside the grid count in pairs, but have no cell: {outside:,}.")
         return notes
 
 

@@ -26,6 +26,7 @@ BAND_COLUMNS: Final = (
 )
 _FINER: Final = (1, 2, 4, 8)  # days at which repeats can change quickly
 _CLEAR: Final = 0.01  # of the incidents: a smaller share above that of shuffled dates is no finding
+_UNSURE: Final = "The process cannot tell: with shuffled dates, it finds as many repeats. There are too few incidents."
 _MOST: Final = 0.5  # chains that explain less than this share of the excess do not explain most of it
 
 
@@ -72,6 +73,7 @@ def compare_whole(
     pairs, found = float(table["excess_pairs"].sum()), near and excess.sum() > 0
     chain = process.incidents * branching * (2 - branching) / (2 * (1 - branching) ** 2)
     clear = process.triggered_share - process.shuffled_share > _CLEAR
+    unsure = not clear and process.shuffled_share > _CLEAR
     largest, last = float(bands.distance_bands_m[-1]), bands.day_bands[-1] - 1
     return {
         "crime_type": table["crime_type"].iloc[0],
@@ -80,12 +82,12 @@ def compare_whole(
         "shuffled_share": process.shuffled_share,
         "excess_pairs": pairs,
         "direct_repeats": float(table["direct_repeats"].sum()),
-        "chain_pairs": chain,
+        "chain_pairs": np.nan if unsure else chain,
         "knox_half_distance_m": half_steps(excess.sum(axis=1)) * largest / len(excess) if found else np.nan,
         "process_half_distance_m": _half_distance(process, largest, metric) if clear else np.nan,
         "knox_half_days": half_steps(excess.sum(axis=0)) if found else np.nan,
         "process_half_days": _half_days(process, last) if clear else np.nan,
-        "reading": _reading(found=bool(found), clear=clear, explained=chain / pairs if pairs > 0 else np.inf),
+        "reading": _UNSURE if unsure else _reading(bool(found), clear, chain / pairs if pairs > 0 else np.inf),
     }
 
 
@@ -95,7 +97,7 @@ def half_steps(excess: Floats) -> float:
     return float(np.argmax(total >= total[-1] / 2) + 1)
 
 
-def _reading(*, found: bool, clear: bool, explained: float) -> str:
+def _reading(found: bool, clear: bool, explained: float) -> str:  # noqa: FBT001 - two answers and a share
     """Return what it means that both methods agree, or not."""
     if found and clear:
         if explained < _MOST:

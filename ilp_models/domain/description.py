@@ -58,10 +58,9 @@ class DescriptionData:
         spans = int(table[UNTIL].notna().sum()) if UNTIL in table else 0
         if not spans:
             return []
-        subject = "1 record has" if spans == 1 else f"{spans:,} records have"
         return [
-            f"{subject} a span of time. The hours share each between the hours of its span. All other tables count it "
-            "once, at a time drawn from the span, as forecasts do."
+            f"Incidents in a span of time: {spans:,}. The hours share each between the hours of its span. All other "
+            "tables count it once, at a time drawn from the span, as forecasts do."
         ]
 
     @cached_property

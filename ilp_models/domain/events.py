@@ -240,6 +240,16 @@ class Events:
         return digest_of(span, columns)
 
 
+def check_events(events: object) -> None:
+    """Refuse what is no `Events`, such as a DataFrame."""
+    if not isinstance(events, Events):
+        msg = (
+            f"events is a {type(events).__name__}, not Events. Read records with ilp.read_events, or make "
+            "ilp.Events(table, crs=..., time_zone=..., start=..., end=...)."
+        )
+        raise InputError(msg)
+
+
 class EventSource(Protocol):
     """Where events come from. Building a source is cheap; only `read` opens files."""
 

@@ -238,6 +238,13 @@ class GridSpec(Protocol):
         ...
 
 
+def check_grid(grid: object) -> None:
+    """Refuse what does not divide a study area into cells, such as the size of a cell."""
+    if isinstance(grid, type) or not callable(getattr(grid, "build", None)):
+        msg = f"grid={grid!r} does not divide the study area into cells. Give a grid such as ilp.SquareGrid(500)."
+        raise InputError(msg)
+
+
 def parent_labels(grid: Grid, level: str | None = None) -> npt.NDArray[Any]:
     """Return the parent area of each cell at one level (by default the first), empty text where there is none."""
     if grid.parents.empty:

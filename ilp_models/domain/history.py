@@ -10,7 +10,7 @@ import pandas as pd
 
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events
+from ilp_models.domain.events import Events, check_events
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.panel import Panel
@@ -118,6 +118,7 @@ class History:
         InputError
             If no whole period was known at the cutoff.
         """
+        check_events(events)
         moment = calendar.earlier(cutoff, record_lag)
         known = events.known_at(moment).counted()
         settled = calendar.whole_periods(known.start, min(known.end, moment - known.settles_after))

@@ -57,6 +57,7 @@ class JurisdictionFacts:
     intake: Mapping[str, Any] = field(default_factory=dict)
     borders: pd.DataFrame = field(default_factory=pd.DataFrame)
     skill: pd.DataFrame = field(default_factory=pd.DataFrame)
+    described: Sequence[str] = ()  # the main sentences of a description of recorded crime
     outline: Any = None  # polygon, longitude and latitude
 
     @property

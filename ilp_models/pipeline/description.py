@@ -1,5 +1,6 @@
 """Describe recorded crime, and write the description as page, workbook and CSV files."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,11 @@ from ilp_models.description.hours import HourProfile
 from ilp_models.description.near_repeats import NearRepeats
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.description import DescribedPart, Description, DescriptionData, DescriptionPart
-from ilp_models.domain.errors import InputError
+from ilp_models.domain.digest import digest_of
+from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid, GridSpec
+from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.repeat_process import RepeatProcess
 from ilp_models.domain.text_output import check_decimal, write_table
 from ilp_models.export.workbook import is_too_long, write_tables
@@ -121,8 +124,8 @@ def write_description(description: Description, folder: str | Path, *, decimal: 
     description : Description
         The result of :func:`ilp_models.describe_events`.
     folder : str or Path
-        Created if it does not exist. Give each description its own folder: existing files with the same names are
-        replaced, and others stay.
+        Created if it does not exist. Files of the same names are replaced. Tables of an earlier description that
+        this one does not have are deleted, unless you changed them. Your own files stay.
     decimal : str, default "point"
         Decimal mark of the CSV files: ``point``, or ``comma`` with semicolons between columns.
 
@@ -156,11 +159,27 @@ def write_description(description: Description, folder: str | Path, *, decimal: 
         if is_too_long(table)
     ]
     writers: dict[str, Any] = {f"{name}.csv": partial(_write_csv, table, decimal) for name, table in tables.items()}
-    writers[FACTS] = partial(_write_facts, description)
+    writers[FACTS] = partial(_write_facts, description, list(writers))
     writers[WORKBOOK] = partial(_write_workbook, description, tables)
     writers[PAGE] = partial(_write_page, description, notes)
+    earlier = _unchanged_tables(target)
     write_all_or_none(target, writers, "The description")
+    for name in earlier - set(writers):
+        (target / name).unlink()
     return target / PAGE
+
+
+def _unchanged_tables(folder: Path) -> set[str]:
+    """Return the CSV files of an earlier description that are as it wrote them."""
+    try:
+        listed = json.loads(file_in_folder(folder, FACTS).read_text(encoding="utf-8"))["tables"]
+        return {
+            name
+            for name, digest in listed.items()
+            if name == Path(name).name and digest_of(file_in_folder(folder, name).read_bytes()) == digest
+        }
+    except (StorageError, OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return set()  # no earlier description, or one that cannot be read: its files stay
 
 
 def named_tables(description: Description) -> dict[str, pd.DataFrame]:
@@ -191,7 +210,7 @@ def _write_page(description: Description, notes: Sequence[str], path: Path) -> N
     write_description_page(description, path, NOT_A_FORECAST, notes)
 
 
-def _write_facts(description: Description, path: Path) -> None:
+def _write_facts(description: Description, tables: Sequence[str], path: Path) -> None:
     events = description.data.events
     content: Mapping[str, Any] = {
         "about": NOT_A_FORECAST,
@@ -202,6 +221,7 @@ def _write_facts(description: Description, path: Path) -> None:
         "digest": events.digest(),
         "simulated": events.simulated,
         "attribution": "" if events.intake is None else events.intake.attribution,
+        "tables": {name: digest_of((path.parent / name).read_bytes()) for name in tables},  # they are written first
         "parts": [
             {"name": part.name, "facts": dict(part.facts), "notes": list(part.notes), "rows": _main_rows(part)}
             | {name: plain_rows(part.tables[name]) for name in ("process", "process_bands") if name in part.tables}

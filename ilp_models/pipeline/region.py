@@ -21,10 +21,12 @@ from ilp_models.domain.text_output import csv_marks, write_table
 from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.borders import BORDERS
 from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.description import FACTS, read_parts
 from ilp_models.pipeline.outputs import INTAKE, RECORDED, write_json
 from ilp_models.pipeline.pool import CONTRIBUTION, Contribution, read_contribution, train
 from ilp_models.pipeline.registration import REGISTER
 from ilp_models.pipeline.run_folder import RunFolder
+from ilp_models.report.description_page import headlines
 from ilp_models.report.region_page import PAGE, write_region_page
 
 DECISION: Final = "decision.json"
@@ -94,6 +96,7 @@ def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
             recorded=_read_csv(folder, RECORDED, ("crime_type", "period", "freq"), ("recorded",)),
             borders=_read_csv(folder, BORDERS, ("neighbour", "side"), ("reach_m", "latest_52_weeks", "weeks_before")),
             skill=_read_csv(folder, "skill.csv", ("forecaster", "crime_type"), ("lead",)),
+            described=_read_headlines(folder),
             **_forecast_facts(folder, result.register),
         )
     except (IlpError, KeyError, OSError, TypeError, ValueError) as error:
@@ -286,6 +289,13 @@ def _read_intake(folder: Path) -> dict[str, Any]:
         msg = f"{path} is not the intake report that the run wrote ({error!r}). Run the task again."
         raise StorageError(msg) from error
     return {**rows, **rest, "findings": findings}
+
+
+def _read_headlines(folder: Path) -> list[str]:
+    """Return the main sentences of a description; empty without one."""
+    if not os.path.lexists(folder / FACTS):
+        return []
+    return headlines(read_parts(json.loads(file_in_folder(folder, FACTS).read_text(encoding="utf-8"))))
 
 
 def _last_day(end: str | None) -> str:

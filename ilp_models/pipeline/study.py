@@ -20,9 +20,9 @@ from ilp_models.data.label_screening import refuse_personal_names
 from ilp_models.data.layers import read_layers
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import AS_OF_END, Events
+from ilp_models.domain.events import AS_OF_END, Events, check_events
 from ilp_models.domain.forecaster import Forecaster
-from ilp_models.domain.grid import Grid, GridSpec
+from ilp_models.domain.grid import Grid, GridSpec, check_grid
 from ilp_models.domain.intake import RESOLUTIONS, IntakeFinding, IntakeReport
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.recipe import code_digest, make_recipe
@@ -126,6 +126,8 @@ def open_study(
     forecast. Raises InputError if the calendar is finer than the times of the events, or a
     crime type has a reserved name.
     """
+    check_events(events)
+    check_grid(grid)
     calendar = calendar or Calendar()
     if ALL in events.crime_types:
         msg = f"The crime type {ALL!r} has the name of the pool over all types. Rename it in data.crime_types."

@@ -11,7 +11,7 @@ from ilp_models.domain.compute import Compute
 from ilp_models.domain.disclaimers import RESEARCH_ONLY, SCOPE
 from ilp_models.domain.enforcement_kinds import enforcement_kind
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events
+from ilp_models.domain.events import Events, check_events
 from ilp_models.domain.harm import HarmSources, sets_side_by_side
 from ilp_models.domain.harm_weights import HarmWeights
 from ilp_models.domain.recipe import describe
@@ -94,6 +94,7 @@ def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with 
     if not sets:
         msg = "An assessment needs harm sets. Choose two or more: 'harm=[csi_2009,ons_css]'; see docs/harm.md."
         raise InputError(msg)
+    check_events(events)
     left_out = {kind: found for kind in events.crime_types if (found := enforcement_kind(kind))}
     threats = tuple(kind for kind in events.crime_types if kind not in left_out)
     if len(threats) < 2:

@@ -15,7 +15,7 @@ from ilp_models.domain.aggregate import WHOLE_CITY
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.disclaimers import RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError, StorageError
-from ilp_models.domain.events import Events
+from ilp_models.domain.events import Events, check_events
 from ilp_models.domain.recipe import describe, make_recipe
 from ilp_models.domain.scores import ALL
 from ilp_models.domain.text_output import write_table
@@ -193,6 +193,7 @@ def forecast_totals(
     if not isinstance(model, SeriesForecaster):
         msg = f"{type(model).__name__} does not forecast single series. Choose a method such as series_mean or ets."
         raise InputError(msg)
+    check_events(events)
     months = whole_months(events)
     if not len(months):
         msg = f"The records ({events.start.date()} to {events.end.date()}) hold no whole month. Give longer records."

@@ -15,7 +15,7 @@ from ilp_models.report.page import FigureFile
 from ilp_models.report.plots import save_figure
 
 _CLASSES: Final = (
-    ("new", "#b5179e"),
+    ("first time", "#b5179e"),
     ("emerging", "#f3722c"),
     ("persistent", "#9d0208"),
     ("intermittent", "#f9c74f"),
@@ -126,7 +126,9 @@ def _process_row(row: Mapping[Any, Any]) -> dict[str, str]:
         "crime_type": str(row["crime_type"]),
         "share": f"{percent(row['triggered_share'], 1)} ({percent(row['shuffled_share'], 1)})",
         "pairs": number(pairs),
-        "chains": percent(min(row["chain_pairs"] / pairs, 1.0), 0) if pairs > 0 else MISSING,
+        "chains": percent(min(row["chain_pairs"] / pairs, 1.0), 0)
+        if pairs > 0 and row["chain_pairs"] >= 0
+        else MISSING,
         "distance": _both(row["knox_half_distance_m"], row["process_half_distance_m"], "m"),
         "days": _both(row["knox_half_days"], row["process_half_days"], "days"),
         "reading": str(row["reading"]),

@@ -20,7 +20,7 @@ from ilp_models.report.page import FigureFile, write_page
 from ilp_models.report.plots import COLOURS, GREY, INK, Figure, save_figure, short_label, style_axes
 
 PAGE: Final = "region.html"
-_LINKS: Final = ("report.html", "comparison.html", "assessment.html", "audit.html")
+_LINKS: Final = ("report.html", "comparison.html", "assessment.html", "audit.html", "description.html")
 _CHIPS: Final = {
     "admitted": "pass",
     "approved": "pass",
@@ -66,6 +66,7 @@ def write_region_page(
         "few": "usual_low" not in rates or rates["usual_low"].isna().all(),
         "notes": [(one.name, one.intake.get("notes") or []) for one in region.finished],
         "quality": [_quality(one) for one in region.finished if one.intake],
+        "described": [(one.name, one.described) for one in region.finished if one.described],
         "skills": [(one.name, _skill_rows(one)) for one in region.finished if len(one.skill)],
         "scope": sentence(SCOPE),
         "research_only": RESEARCH_ONLY,

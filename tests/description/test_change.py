@@ -136,7 +136,10 @@ def test_reports_after_the_end_of_the_records_are_named():
     part = describe(replace(events, table=events.table.assign(reported_at=after)))
     assert one(part, "previous period")["count"] == 4
     assert part.tables["periods"].query("area == ''")["count"].iloc[-1] == 7
-    assert any(note.startswith(f"3 records were reported from {END.date()} on") for note in part.notes)
+    assert any(
+        note.startswith(f"Records that were reported from {END.date()} on, after the end of the records: 3.")
+        for note in part.notes
+    )
     assert not any("were reported from" in note for note in describe(events).notes)
 
 
@@ -144,7 +147,7 @@ def test_periods_that_are_not_complete_are_left_out_and_named():
     events = events_at(pd.date_range(START, END, freq="D", inclusive="left"), settles_after=pd.Timedelta(days=9))
     part = describe(events)
     assert part.facts["period"] == "2022-12-05 to 2022-12-11"
-    assert any(note.startswith("14 records from 2022-12-12 on are left out") for note in part.notes)
+    assert any(note.startswith("Records from 2022-12-12 on") and note.endswith(": 14.") for note in part.notes)
 
 
 def test_short_records_name_the_comparisons_that_they_cannot_make():
@@ -172,7 +175,7 @@ def test_types_and_areas_add_up_and_an_area_without_an_event_has_rows():
     recent = part.tables["periods"].groupby(["area", "crime_type"])["count"].sum()
     assert recent[CITY, "all"] == recent[CITY, "Theft"] + recent[CITY, "Robbery"]
     assert recent["North", "all"] + recent["South", "all"] < recent[CITY, "all"]
-    assert any("without an area are counted in the whole study area only" in note for note in part.notes)
+    assert any("Records without an area, which count in the whole study area only" in note for note in part.notes)
     assert one(part, "previous period", "all", "West")["verdict"] == "none recorded"
 
 

@@ -85,7 +85,7 @@ def test_classes_of_memphis_follow_the_stated_rules(correction, column, expected
     part = HotSpots(correction=correction, correct_over="periods", method="normal", min_events=0).describe(
         DescriptionData(events, grid)
     )
-    found = classes(part).replace({"new": "emerging"})  # new is a part of emerging
+    found = classes(part).replace({"first time": "emerging"})  # it is a part of emerging
     assert {name: int((found == name).sum()) for name in expected} == expected
     golden = pd.read_csv(SHARED / "classes_own.csv")
     golden.index = golden["ix"].astype(str) + "," + golden["iy"].astype(str)
@@ -99,7 +99,7 @@ def test_hot_spots_are_classed_by_when_they_were_hot():
     )
     found = classes(part)
     assert [found[cell] for cell in ("2,2", "9,2", "2,9", "9,9", "6,6")] == [
-        *("persistent", "new", "emerging", "former", "former"),
+        *("persistent", "first time", "emerging", "former", "former"),
     ]
     changes = part.tables["hot_changes"].set_index("cell")["change"]
     assert [changes[cell] for cell in ("2,2", "9,2", "2,9")] == ["lasting", "new", "lasting"]
@@ -190,7 +190,7 @@ def test_places_outside_the_grid_are_counted_in_a_note():
     table = data.events.table.assign(x=data.events.table["x"] + 400)
     moved = Events(table, "EPSG:32615", "America/Chicago", START, data.events.end)
     notes = HotSpots(periods=10).describe(DescriptionData(moved, data.grid)).notes
-    assert notes[-1] == f"Hot spots: {int((table['x'] > 1200).sum()):,} records outside the grid are not counted."
+    assert notes[-1] == f"Hot spots do not count records outside the grid: {int((table['x'] > 1200).sum()):,}."
 
 
 def test_periods_end_with_what_is_completely_reported():
@@ -199,7 +199,7 @@ def test_periods_end_with_what_is_completely_reported():
     part = HotSpots(periods=3).describe(DescriptionData(late, data.grid))
     assert part.tables["hot_periods"]["last"].max() == data.events.end - pd.Timedelta(days=15)
     left = (data.events.table["occurred_at"] >= data.events.end - pd.Timedelta(days=14)).sum()
-    assert f"{left:,} later records are left out: they are not completely reported." in part.notes[0]
+    assert f"Later records, left out because they are not completely reported: {left:,}." in part.notes[0]
 
 
 @pytest.mark.parametrize(

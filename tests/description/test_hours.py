@@ -139,8 +139,8 @@ def test_spans_are_counted_and_long_ones_named():
             ["2023-01-02 06:10", "NaT", "2023-01-20 05:10"],
         )
     )
-    assert any("2 records have a span of time, and 1 have one time" in note for note in part.notes)
-    assert any(note.startswith("1 spans of a week or more") for note in part.notes)
+    assert any("Records with a span of time: 2. Records with one time: 1." in note for note in part.notes)
+    assert any(note == "Spans of a week or more, which add the same weight to each hour: 1." for note in part.notes)
     assert series(part)["events"].sum() == pytest.approx(3)
 
 

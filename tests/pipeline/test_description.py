@@ -59,6 +59,18 @@ def test_the_workbook_has_a_sheet_for_each_table_and_area(description, tmp_path)
     assert len(rows) - 1 == (change["area"] == description.data.areas[0]).sum()
 
 
+def test_tables_of_an_earlier_description_go_and_files_of_others_stay(events, description, tmp_path):
+    ilp.write_description(description, tmp_path)
+    (tmp_path / "mine.csv").write_text("mine", encoding="utf-8")
+    (tmp_path / "change.csv").write_text("changed by hand", encoding="utf-8")
+    facts = json.loads((tmp_path / FACTS).read_text(encoding="utf-8"))
+    facts["tables"] |= {"mine.csv": "", "../other.csv": ""}
+    (tmp_path / FACTS).write_text(json.dumps(facts), encoding="utf-8")
+    hours = ilp.describe_events(events, ilp.SquareGrid(1000), parts=[ilp.HourProfile()])
+    ilp.write_description(hours, tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["change.csv", "hours.csv", "mine.csv"]
+
+
 def test_equal_descriptions_have_equal_files(description, events, tmp_path):
     again = ilp.describe_events(events, ilp.SquareGrid(1000))
     first, second = (
@@ -104,6 +116,17 @@ def test_one_event_and_one_place_are_described(events, tmp_path):
     for position, one in enumerate((alone, point)):
         page = ilp.write_description(ilp.describe_events(one, ilp.SquareGrid(1000)), tmp_path / str(position))
         assert "nan" not in page.read_text(encoding="utf-8").lower().replace("nanometre", "")
+
+
+@pytest.mark.parametrize(
+    "call", [ilp.describe_events, ilp.run_backtest, ilp.make_forecast], ids=lambda one: one.__name__
+)
+def test_a_table_is_no_events_and_a_number_no_grid(events, call):
+    model = {"run_backtest": [{"ewma": ilp.EWMA()}], "make_forecast": [ilp.EWMA()]}.get(call.__name__, [])
+    with pytest.raises(InputError, match=r"events is a DataFrame, not Events\. Read records with ilp\.read_events"):
+        call(*model, events.table, ilp.SquareGrid(1000))
+    with pytest.raises(InputError, match=r"grid=500 does not divide .* such as ilp\.SquareGrid\(500\)"):
+        call(*model, events, 500)
 
 
 def test_no_event_is_refused(events):

@@ -12,6 +12,7 @@ import pytest
 
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
+from ilp_models.description.change import ChangeTable
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.region import JurisdictionResult, RunState
@@ -20,6 +21,7 @@ from ilp_models.domain.text_output import write_table
 from ilp_models.grid.square import SquareGrid
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.pipeline.borders import BORDERS, border_counts
+from ilp_models.pipeline.description import describe_events, write_description
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.pipeline.outputs import INTAKE, RECORDED, recorded_counts, write_json
 from ilp_models.pipeline.region import finish_region, is_readable, read_region, write_region
@@ -313,6 +315,18 @@ def test_links_and_names_of_folders_cannot_be_scripts(runs, tmp_path, monkeypatc
     assert "<b>" not in page
     assert "\n=<i>" not in (tmp_path / "totals.csv").read_text()
     assert ",'=<i>x</i>," in (tmp_path / "totals.csv").read_text()
+
+
+def test_a_region_of_descriptions_has_their_sentences(tmp_path):
+    events = city(1)
+    write_description(describe_events(events, SquareGrid(500), parts=[ChangeTable()]), tmp_path / "north")
+    write_json(tmp_path / "north" / INTAKE, events.intake.to_dict())
+    page = write_region(read_region({"north": tmp_path / "north"}, task="describe"), tmp_path / "pair")[0]
+    text = page.read_text(encoding="utf-8")
+    assert "What was recorded" in text
+    assert "../north/description.html" in text
+    (tmp_path / "north" / "description.json").write_text("[]", encoding="utf-8")
+    assert read_region({"north": tmp_path / "north"}).missing == ("north",)
 
 
 def test_a_region_without_forecasts_still_has_a_page(tmp_path):
