@@ -23,6 +23,8 @@ MAIN_SCORES = ("deviance", "log_score", "crps", "hit_rate_05", "sum_ratio", "cov
 FACTS = ("protocol", "code", "data", "attribution", "forecaster")
 MARKED = re.compile(r"(<!-- table: (?P<slug>[\w-]+)(?: of (?P<names>[\w ]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 HEAD = "| forecaster | skill | verdict | deviance | log score | events on the first 5 % of land | expected / recorded |"
+SECOND = "level_share"  # the tables also show the skill over this forecaster, where it takes part
+OVER_SECOND = f"verdict | over `{SECOND}` |"
 ATTAINED = "share of the attainable"
 BOARD_HEAD = HEAD.replace("skill |", f"skill | {ATTAINED} |") + " CPU seconds |"
 PAGE_FACTS = {  # where the page of a comparison has these facts
@@ -121,7 +123,10 @@ def table_of(slug: str, names: str | None = None) -> str:
     pool = "all" if any(row["crime_type"] == "all" for row in skills) else skills[0]["crime_type"]
     ranked = [row for row in skills if row["crime_type"] == pool]
     ranked.sort(key=lambda row: _is_bound(row["forecaster"]))
-    lines = [HEAD, "|---|---|---|---|---|---|---|", *(_line(row, values) for row in ranked)]
+    second = values.get((SECOND, pool, "deviance"), {}).get("value", "")
+    shown = [row for row in ranked if not _is_floor(row["forecaster"])]
+    lines = [*_head(HEAD, second), *(_line(row, values, second) for row in shown)]
+    lines += [note for row in ranked if (note := _floor_note(row["forecaster"], row))]
     own = sorted(
         (row for row in skills if row["forecaster"] == origin["forecaster"]), key=lambda row: row["crime_type"]
     )
@@ -144,14 +149,50 @@ def _board(rows: list[dict[str, str]], names: str | None) -> list[str]:
     if names:
         shown = [row for row in shown if row["kind"] == "bound" or row["forecaster"] in names.split()]
     attained = any(row["attained"] for row in shown)
+    second = next((row["deviance"] for row in rows if row["forecaster"] == SECOND and row["lead"] in ("", "1")), "")
     head = BOARD_HEAD if attained else BOARD_HEAD.replace(f" {ATTAINED} |", "")
-    return [head, "|---" * (head.count("|") - 1) + "|", *(_board_line(row, attained=attained) for row in shown)]
+    lines = [_board_line(row, second, attained=attained) for row in shown if not _is_floor(row["forecaster"])]
+    ends = [row | {"low": row["skill_low"], "high": row["skill_high"]} for row in shown]
+    return [*_head(head, second), *lines, *(note for row in ends if (note := _floor_note(row["forecaster"], row)))]
 
 
-def _board_line(row: dict[str, str], *, attained: bool) -> str:
+def _head(head: str, second: str) -> list[str]:
+    """Return the head of a table, with a column for the second skill if its forecaster has a deviance."""
+    head = head.replace("verdict |", OVER_SECOND) if second else head
+    return [head, "|---" * (head.count("|") - 1) + "|"]
+
+
+def _is_floor(name: str) -> bool:
+    """Return whether a row is of an earlier version, whose floor took counts as Poisson."""
+    return name.startswith("floor (")
+
+
+def _floor_note(name: str, row: dict[str, str]) -> str:
+    """Return a sentence for the floor of an earlier version, which is no ceiling: recorded counts scatter more."""
+    if not _is_floor(name):
+        return ""
+    best = name.removeprefix("floor (").removesuffix(")")
+    return (
+        f"\nIf the rates of `{best}` were right and counts were Poisson, its skill would be "
+        f"{_with_interval(row, 'skill', '{:+.2%}')}. Where recorded counts scatter more, no method can reach that."
+    )
+
+
+def _over_second(row: dict[str, str], deviance: str, second: str) -> list[str]:
+    """Return the skill over the second forecaster: with its interval if the run has one, else from both deviances."""
+    if not second:
+        return []
+    if row.get("second_skill"):
+        ends = {"low": row["second_skill_low"], "high": row["second_skill_high"]}
+        return [_with_interval({"second_skill": row["second_skill"], **ends}, "second_skill", "{:+.2%}")]
+    return [f"{1 - float(deviance) / float(second):+.2%}" if deviance else "-"]
+
+
+def _board_line(row: dict[str, str], second: str, *, attained: bool) -> str:
     bound = row["kind"] == "bound"
     if row["did_not_run"]:
-        return f"| `{row['forecaster']}` | - |{' - |' * attained} not run: {row['did_not_run']} | - | - | - | - | - |"
+        dashes = " - |" * (5 + bool(second))
+        return f"| `{row['forecaster']}` | - |{' - |' * attained} not run: {row['did_not_run']} |{dashes}"
     skill = _with_interval({**row, "low": row["skill_low"], "high": row["skill_high"]}, "skill", "{:+.2%}")
     spent = [float(row[name] or "nan") for name in ("fit_cpu_seconds", "forecast_cpu_seconds")]
     cells = [
@@ -159,6 +200,7 @@ def _board_line(row: dict[str, str], *, attained: bool) -> str:
         skill,
         *([_number(row["attained"], "{:.0%}")] if attained else []),
         "bound" if bound else row["verdict"] or "baseline",
+        *_over_second(row, row["deviance"], second),
         *(_number(row[name], "{:.4f}") for name in ("deviance", "log_score")),
         *(_ranged(row, name, form) for name, form in (("hit_rate_05", "{:.1%}"), ("sum_ratio", "{:.3f}"))),
         "-" if bound else f"{sum(spent):.0f}",
@@ -182,16 +224,17 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _is_bound(name: str) -> bool:
-    return name == "oracle" or name.startswith("floor (")
+    return name == "oracle" or name.startswith(("ceiling (", "floor ("))
 
 
-def _line(row: dict[str, str], values: dict[tuple[str, str, str], dict[str, str]]) -> str:
+def _line(row: dict[str, str], values: dict[tuple[str, str, str], dict[str, str]], second: str) -> str:
     name, crime_type = row["forecaster"], row["crime_type"]
     bound = _is_bound(name)
     cells = [
         f"*{name}*" if bound else f"`{name}`",
         _with_interval(row, "skill", "{:+.2%}"),
         "bound" if bound else _verdict(row),
+        *_over_second({}, values.get((name, crime_type, "deviance"), {}).get("value", ""), second),
         *(_value(values, (name, crime_type, score), "{:.4f}") for score in ("deviance", "log_score")),
         _value(values, (name, crime_type, "hit_rate_05"), "{:.1%}", interval=True),
         _value(values, (name, crime_type, "sum_ratio"), "{:.3f}", interval=True),

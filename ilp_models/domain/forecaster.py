@@ -11,6 +11,7 @@ import xarray as xr
 from sklearn import exceptions
 from sklearn.base import BaseEstimator, clone
 
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.composition import Composition
 from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.family_reasons import METHOD, FamilyReasons, mean_cell
@@ -51,6 +52,11 @@ class Forecaster(BaseEstimator, ABC):
         All members count, also those without a weight at present: the audit must not miss a column.
         """
         return None
+
+    def shortened(self, known: int, calendar: Calendar) -> tuple[str, ...]:
+        """Return the settings that are cut because only so many periods are known, in words; empty if none is."""
+        del known, calendar
+        return ()
 
     def set_params(self, **params: Any) -> Self:
         """Set settings, such as ``offset__half_life=40``; nested estimators are cloned, so that defaults stay as is."""

@@ -22,14 +22,35 @@ ALL: Final = "all"
 ORACLE: Final = "oracle"
 
 
-def floor_of(forecaster: str) -> str:
-    """Return the name of the noise-floor row of a forecaster: its expected score if its rates are true."""
-    return f"floor ({forecaster})"
+POISSON_DEVIANCE: Final = "poisson_deviance"  # a score of ceilings: their deviance if counts were Poisson
+_CEILINGS: Final = ("ceiling (", "floor (")  # results of earlier versions have floors, with Poisson counts
+
+
+SECOND: Final = "second_"  # prefix of the columns of the skill over the second baseline
+_SECOND_COLUMNS: Final = ("skill", "low", "high", "p_value", "verdict")
+
+
+def with_second(skill: pd.DataFrame, second: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return a skill table with the skill over a second baseline in columns such as ``second_skill``."""
+    keys = ["forecaster", "lead", "crime_type"]
+    own = second[[*keys, *_SECOND_COLUMNS]].rename(columns={column: SECOND + column for column in _SECOND_COLUMNS})
+    return skill.merge(own, on=keys, how="left").assign(**{f"{SECOND}baseline": name})
+
+
+def second_baseline(skill: pd.DataFrame) -> str:
+    """Return the name of the second baseline of a skill table; empty text without one."""
+    column = f"{SECOND}baseline"
+    return str(skill[column].dropna().iloc[0]) if column in skill and skill[column].notna().any() else ""
+
+
+def ceiling_of(forecaster: str) -> str:
+    """Return the name of the ceiling of a forecaster: its expected score if its distributions are true."""
+    return f"ceiling ({forecaster})"
 
 
 def is_bound(forecaster: str) -> bool:
-    """Return whether a name is a bound (the oracle or a noise floor) instead of a forecaster."""
-    return forecaster == ORACLE or forecaster.startswith("floor (")
+    """Return whether a name is a bound (the oracle or a ceiling) instead of a forecaster."""
+    return forecaster == ORACLE or forecaster.startswith(_CEILINGS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +115,7 @@ class ScoreTable:
 
     @property
     def bounds(self) -> tuple[str, ...]:
-        """The names of the floor and oracle rows, in order."""
+        """The names of the ceiling and oracle rows, in order."""
         return tuple(name for name in self.table["forecaster"].unique() if is_bound(name))
 
     def summarise(self, by: Sequence[str] = ("forecaster", "lead", "crime_type")) -> pd.DataFrame:
@@ -196,7 +217,7 @@ class ScoreTable:
         against : str
             Name of the baseline.
         bounds : bool, default False
-            Return the skill of the noise floor and the oracle instead of the forecasters.
+            Return the skill of the ceiling and the oracle instead of the forecasters.
 
         Returns
         -------

@@ -12,6 +12,7 @@ import xarray as xr
 from scipy import optimize, special
 from sklearn.base import clone
 
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.composition import Composition, Member
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.family_reasons import combine_reasons
@@ -20,7 +21,7 @@ from ilp_models.domain.history import History
 from ilp_models.model.hindcast import deviance_by_type
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.level_share import LevelShare
-from ilp_models.model.past_forecasts import Floats, MemberForecasts, fit_member, forecast_past
+from ilp_models.model.past_forecasts import Floats, MemberForecasts, fit_member, forecast_past, shortened_past
 from ilp_models.model.regressions.glm import PoissonGLM
 from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.stats.distributions import fit_dispersion
@@ -70,6 +71,10 @@ class Ensemble(Forecaster):
             if with_weight
         }
         self.weights_ = weights
+
+    def shortened(self, known: int, calendar: Calendar) -> tuple[str, ...]:
+        """Return what a short past cuts, of the members as well."""
+        return shortened_past(self.members, self.past_periods, known, calendar)
 
     def _update(self, history: History) -> None:
         for member in self.members_.values():

@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.history import History
 from ilp_models.domain.panel import DIMS
 
+FEWEST_HELD_OUT: Final = 4
 Floats = npt.NDArray[np.float64]
 
 
@@ -35,22 +37,37 @@ def forecast_past(members: Mapping[str, Forecaster], history: History, count: in
         )
         raise InputError(msg)
     latest = latest_settled(history, count)
-    expected = np.empty((len(members), count, *history.panel.by_period.shape[1:]))
+    expected = np.empty((len(members), len(latest), *history.panel.by_period.shape[1:]))
     for index, forecasts in enumerate(walk_forward(members, history, latest, refit_every)):
         expected[:, index] = [forecast.expected.values[..., 0] for forecast in forecasts.values()]
-    return MemberForecasts(expected, history.panel.by_period[-count:])
+    return MemberForecasts(expected, history.panel.by_period[-len(latest) :])
 
 
 def latest_settled(history: History, count: int) -> pd.PeriodIndex:
-    """Return the latest settled periods."""
+    """Return the latest settled periods, at most half of those that are known."""
     known = history.panel.periods
-    if len(known) <= count:
+    held_out = at_most_half(count, len(known))
+    if not held_out:
         msg = (
-            f"{len(known)} whole {history.calendar.period_unit}(s) are known at {history.cutoff}, not more than "
-            f"past_periods={count}. Give more data or set a smaller past_periods."
+            f"{len(known)} whole {history.calendar.period_unit}(s) are known at {history.cutoff}; at least "
+            f"{2 * FEWEST_HELD_OUT} are needed. Give more data."
         )
         raise NotRunError(msg)
-    return known[-count:]
+    return known[-held_out:]
+
+
+def at_most_half(count: int, known: int) -> int:
+    """Return how many periods are held out: as many as set, but at most half; 0 if fewer than 4 of these are left."""
+    held_out = min(count, known // 2)
+    return held_out if held_out >= min(count, FEWEST_HELD_OUT) else 0
+
+
+def shortened_past(members: Mapping[str, Forecaster], count: int, known: int, calendar: Calendar) -> tuple[str, ...]:
+    """Return what a short past cuts: the periods from which a combination learns, and settings of its members."""
+    held_out = at_most_half(count, known)
+    own = (f"past_periods={held_out} instead of {count}",) if 0 < held_out < count else ()
+    inner = [(name, cut) for name, one in members.items() for cut in one.shortened(known - held_out, calendar)]
+    return (*own, *(f"{name} {cut}" for name, cut in inner))
 
 
 def walk_forward(
@@ -135,10 +152,11 @@ class PastPerformance:
             msg = f"past_periods={count} and refit_every={refit_every} must be at least 1."
             raise InputError(msg)
         name = type(forecaster).__name__
-        first, last = latest_settled(history, count)[0], history.calendar.next_periods(history.cutoff, 1)[0] - 1
+        latest = latest_settled(history, count)
+        first, last = latest[0], history.calendar.next_periods(history.cutoff, 1)[0] - 1
         begun = pd.period_range(first, last)
         forecasts = [made[name] for made in walk_forward({name: forecaster}, history, begun, refit_every)]
-        return cls(fit_member(name, clone(forecaster), history), count, forecasts)
+        return cls(fit_member(name, clone(forecaster), history), len(latest), forecasts)
 
     def advance(self, history: History) -> None:
         """Forecast the periods that began since the last call, each from what was known at its start."""

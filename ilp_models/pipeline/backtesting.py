@@ -20,7 +20,7 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid, GridSpec
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.scores import ScoreTable, is_bound
+from ilp_models.domain.scores import ScoreTable, is_bound, with_second
 from ilp_models.pipeline.stored_forecasts import StoredForecasts, find_stored, select_stored
 from ilp_models.pipeline.study import Study, check_names, open_study
 from ilp_models.report.plots import Figure, plot_skill
@@ -79,23 +79,32 @@ class Backtest:
         """The events that the forecasters were tested on."""
         return self.study.events
 
+    @property
+    def second_baseline(self) -> str:
+        """The second baseline of the skill, if it takes part and is not the first; empty text otherwise."""
+        name = self.scoring.second_baseline
+        return name if name in self.scores.forecasters and name != self.scoring.baseline else ""
+
     def skill(self, baseline: str | None = None) -> pd.DataFrame:
         """Return the skill of every forecaster over a baseline, with intervals and verdicts.
 
-        Skill is 1 minus the Poisson deviance of the forecaster divided by that of the baseline. The last rows are
-        bounds that no forecaster can reach.
+        Skill is 1 minus the Poisson deviance of the forecaster divided by that of the baseline. The last rows are the
+        ceiling, which is the expected skill of the best forecaster if its distributions are right, and the oracle.
 
         Parameters
         ----------
         baseline : str, optional
-            Name of a forecaster; by default the one that the scores were made with.
+            Name of a forecaster; by default the one that the scores were made with. Then the columns ``second_...``
+            hold the skill over the second baseline, where that takes part.
 
         Returns
         -------
         DataFrame
             One row for each forecaster, crime type and lead: ``skill, low, high, p_value, verdict`` and more.
         """
-        return all_skills(self.scores, self.scoring.baseline if baseline is None else baseline)
+        skill = all_skills(self.scores, self.scoring.baseline if baseline is None else baseline)
+        second = self.second_baseline if baseline is None else ""
+        return with_second(skill, all_skills(self.scores, second), second) if second else skill
 
     def summary(self) -> pd.DataFrame:
         """Return all scores pooled over the test periods, with intervals."""
@@ -273,7 +282,16 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
         scores=scoring.run(replays, data.grid.area_m2),
         not_run=outcome.not_run,
         outside=outcome.outside,
-        protocol=" ".join(filter(None, (_protocol(study, data.grid, plan, scoring, replays), selected.note))),
+        protocol=" ".join(
+            filter(
+                None,
+                (
+                    _protocol(study, data.grid, plan, scoring, replays),
+                    _short_past(models, study, cutoffs[0], data.delay(cutoffs[0])),
+                    selected.note,
+                ),
+            )
+        ),
         recipes={**recipes, **{one.name: one.recipe for one in selected.present}},
         storage=storage,
         stored=selected,
@@ -284,7 +302,7 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
 
 
 def all_skills(scores: ScoreTable, baseline: str) -> pd.DataFrame:
-    """Return the skill of every forecaster, then that of the bounds that no forecaster can reach."""
+    """Return the skill of every forecaster, then that of the ceiling and the oracle."""
     return pd.concat([scores.skill(baseline), scores.skill(baseline, bounds=True)], ignore_index=True)
 
 
@@ -308,6 +326,17 @@ def _protocol(study: Study, grid: Grid, plan: RollingOrigin, scoring: Scoring, r
         f"resampling blocks of {bootstrap.block} {unit}s{_block_words(plan.horizon, one.delay, bootstrap.block)} "
         f"{bootstrap.draws:,} times; skill = 1 - Poisson deviance / that of {scoring.baseline}."
     )
+
+
+def _short_past(models: Mapping[str, Forecaster], study: Study, cutoff: pd.Timestamp, delay: int) -> str:
+    """Return which settings are cut because few periods are known at the first cutoff; empty text if none is."""
+    calendar = study.calendar
+    known = len(calendar.whole_periods(study.events.start, cutoff)) - delay
+    cuts = {name: model.shortened(known, calendar) for name, model in models.items()}
+    texts = [f"{name}: {', '.join(cut)}" for name, cut in cuts.items() if cut]
+    if not texts:
+        return ""
+    return f"Held out less at first, since {known} {calendar.period_unit}s were known ({'; '.join(texts)})."
 
 
 def _delay_words(delay: int, unit: str) -> str:

@@ -14,11 +14,12 @@ from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.recipe import describe
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.scores import ALL, ScoreTable, is_bound
+from ilp_models.domain.scores import ALL, ScoreTable, is_bound, with_second
 from ilp_models.domain.text_output import write_table
 from ilp_models.model.true_intensity import TrueIntensity
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
+from ilp_models.report.ceiling import ceiling_notes
 from ilp_models.report.comparison.leaderboard import Participants, cost_table, leaderboard
 from ilp_models.report.comparison.page import ComparisonEvidence, MethodCard, TopTwo
 from ilp_models.report.formatting import records_summary
@@ -62,6 +63,11 @@ class ComparisonResult:
     consistency: pd.DataFrame
     cost: pd.DataFrame
     ranks: RankTest | None
+
+    @property
+    def lead(self) -> int:
+        """The first lead."""
+        return int(self.leaderboard["lead"].min())
 
     @property
     def top_two(self) -> tuple[str, ...]:
@@ -126,7 +132,9 @@ def compare_forecasts(backtest: Backtest, *, compute: Compute | None = None) -> 
     field = Participants(backtest.scoring.baseline, ceilings, backtest.recipes, costs, backtest.not_run)
     forecasters = _without(scores, field.ceilings)
     pairs = _for_each(paired_tests, forecasters)
-    skill = with_paired_verdicts(backtest.skill(), pairs, field.baseline)
+    skill = with_paired_verdicts(backtest.skill(field.baseline), pairs, field.baseline)
+    if second := backtest.second_baseline:
+        skill = with_second(skill, with_paired_verdicts(backtest.skill(second), pairs, second), second)
     confidence = _for_each(confidence_set, forecasters)
     several = len(forecasters.forecasters) > 1
     lead = int(scores.table["lead"].min())
@@ -219,6 +227,7 @@ def comparison_evidence(result: ComparisonResult, command: str = "") -> Comparis
         command=command,
         attribution=study.attribution,
         harm=harm_table(tested.scores),
+        ceiling=ceiling_notes(tested.scores, result.skill, tested.scoring.baseline, result.lead),
     )
 
 

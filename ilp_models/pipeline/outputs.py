@@ -19,7 +19,7 @@ from ilp_models.domain.events import EventSource
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import IntakeError, IntakeReport
 from ilp_models.domain.recipe import describe, without_classes
-from ilp_models.domain.scores import ALL
+from ilp_models.domain.scores import ALL, SECOND
 from ilp_models.domain.text_output import write_table
 from ilp_models.export.csv_tables import write_areas
 from ilp_models.export.marking import mark
@@ -137,9 +137,17 @@ def _with_not_run(backtest: Backtest, skills: pd.DataFrame) -> pd.DataFrame:
 def score_rows(backtest: Backtest) -> pd.DataFrame:
     """Return the skill of every forecaster, then its pooled scores: the sheet of the workbook."""
     skills = _with_not_run(backtest, backtest.skill())
-    skills = skills.rename(columns={"skill": "value"}).assign(score=f"skill over {backtest.scoring.baseline}")
     columns = ["score", "forecaster", "crime_type", "lead", "value", "low", "high", "verdict", "n"]
-    return pd.concat([skills, backtest.summary()], ignore_index=True)[columns]
+    over = [("", backtest.scoring.baseline)] + [(SECOND, name) for name in (backtest.second_baseline,) if name]
+    parts = [
+        skills[["forecaster", "crime_type", "lead", "n"]].assign(
+            score=f"skill over {name}",
+            value=skills[f"{prefix}skill"],
+            **{column: skills[f"{prefix}{column}"] for column in ("low", "high", "verdict")},
+        )
+        for prefix, name in over
+    ]
+    return pd.concat([*parts, backtest.summary()], ignore_index=True)[columns]
 
 
 def write_forecast(
@@ -256,6 +264,7 @@ class PageTask:
             forecast=forecast.forecast,
             grid=forecast.grid,
             scores=scores,
+            skill=backtest.skill(),
             baseline=backtest.scoring.baseline,
             protocol=backtest.protocol,
             hit_curves=backtest.hit_curves(),

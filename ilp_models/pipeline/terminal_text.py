@@ -12,8 +12,9 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import state_text
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.rule_trials import search_lines
-from ilp_models.domain.scores import ALL, is_bound
+from ilp_models.domain.scores import ALL, SECOND, is_bound, second_baseline
 from ilp_models.pipeline.backtesting import Backtest
+from ilp_models.report.ceiling import ceiling_notes
 from ilp_models.report.tables import group_table_text
 
 
@@ -71,16 +72,19 @@ def score_lines(backtest: Backtest, adjusted: pd.DataFrame | None = None) -> str
     pooled = summary[(summary["crime_type"] == _pool(summary)) & (summary["lead"] == summary["lead"].min())]
     values = pooled.pivot_table(index="forecaster", columns="score", values="value")
     skills = skills[skills["crime_type"].isin(set(pooled["crime_type"])) & (skills["lead"] == skills["lead"].min())]
-    skill = skills.set_index("forecaster")
-    lines = [f"{'forecaster':<22}{'deviance':>10}{'skill over ' + baseline:>34}{'hit 5 %':>9}{'sum ratio':>11}"]
+    skill, second = skills.set_index("forecaster"), second_baseline(skills)
+    over = f"{'over ' + second:>24}" if second else ""
+    lines = [f"{'forecaster':<22}{'deviance':>10}{'skill over ' + baseline:>34}{over}{'hit 5 %':>9}{'sum ratio':>11}"]
     for name in _best_first(values):
         row = values.loc[name]
         known: Any = skill.loc[name] if name in skill.index else None
         lines.append(
-            f"{name:<22}{_cell(row, 'deviance', '.4f'):>10}{_skill(known, name, baseline):>34}"
+            f"{name:<22}{_cell(row, 'deviance', '.4f'):>10}{_skill(known, name, baseline):>34}{_second(known, second)}"
             f"{_cell(row, 'hit_rate_05', '.1%'):>9}{_cell(row, 'sum_ratio', '.3f'):>11}"
         )
     lines.extend(_not_run_lines(backtest.not_run))
+    notes = ceiling_notes(backtest.scores, skills, baseline, int(summary["lead"].min()))
+    lines += ["", *(note.replace("\N{NO-BREAK SPACE}", " ") for note in notes)] if notes else []
     return "\n".join(lines)
 
 
@@ -94,7 +98,10 @@ def _pool(summary: pd.DataFrame) -> str:
 
 
 def _best_first(values: pd.DataFrame) -> Iterable[str]:
-    order = values["deviance"].fillna(np.inf).sort_values(kind="stable").index
+    """Return the forecasters, best first, then the bounds, the ceiling before the oracle."""
+    deviance = values["deviance"].fillna(np.inf)
+    bound = deviance.index.map(is_bound).to_numpy(dtype=bool)
+    order = deviance.where(~bound, -deviance).sort_values(kind="stable").index
     return sorted(map(str, order), key=is_bound)
 
 
@@ -112,6 +119,17 @@ def _skill(row: pd.Series | None, name: str, baseline: str) -> str:
         return f"{row['skill']:+.2%} without interval"
     interval = f"{row['skill']:+.2%} [{row['low']:+.2%}, {row['high']:+.2%}]"
     return interval if is_bound(name) else f"{interval} {row['verdict']}"
+
+
+def _second(row: pd.Series | None, second: str) -> str:
+    """Return the skill over the second baseline with its verdict, in a column of its own."""
+    if not second:
+        return ""
+    if row is None or not np.isfinite(row[f"{SECOND}skill"]):
+        return f"{'-':>24}"
+    verdict = "" if is_bound(str(row.name)) or row.name == second else f" {row[f'{SECOND}verdict']}"
+    text = f"{row[f'{SECOND}skill']:+.2%}{verdict}"
+    return f"{text:>24}"
 
 
 def finding_lines(decision: Decision) -> list[str]:

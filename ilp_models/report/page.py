@@ -76,7 +76,8 @@ GLOSSARY: Final[Mapping[str, str]] = {
     "Expected / recorded": "All expected crimes divided by all recorded crimes. 1 means that the total was right.",
     "Interval coverage": "The share of recorded counts inside the 90 % interval. It exceeds 90 % where few crimes "
     "occur, because counts are whole numbers.",
-    "Noise floor": "The deviance that remains if the rates of the best method are right and only chance is left.",
+    "Ceiling": "The skill to expect of the best method if its expected counts and its dispersions are right. A method "
+    "can be above it by chance. It bounds no hit rate.",
     "Oracle": "The score of a forecast that knows the recorded counts. No method can reach it.",
 }
 _TEXT_ROWS: Final = 60

@@ -193,7 +193,7 @@ def plot_skill(skill: pd.DataFrame, baseline: str) -> Figure:
     """Plot the skill of each forecaster over a baseline with its interval, in the order of the rows.
 
     ``skill`` has the columns ``forecaster, skill, low, high, verdict``. Of the tables by lead and crime type, the pool
-    of all types at the first lead is shown. Bounds (the oracle and noise floors) are left out: no forecaster reaches
+    of all types at the first lead is shown. Bounds (the oracle and the ceiling) are left out: no forecaster reaches
     them, and they would move all others close to 0. An arrow marks a skill far below the others.
     """
     rows = skill[~skill["forecaster"].map(is_bound).astype(bool)]

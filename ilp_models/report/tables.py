@@ -13,7 +13,7 @@ from ilp_models.domain.finding import Finding, remarks_text, state_text
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.intake import IntakeReport
-from ilp_models.domain.scores import ALL, ScoreTable
+from ilp_models.domain.scores import ALL, SECOND, ScoreTable, second_baseline
 from ilp_models.domain.timing import Timing
 from ilp_models.report.formatting import crime_type_label, percent
 
@@ -60,8 +60,11 @@ def _cell_words(reasons: pd.DataFrame, crime_type: str, period: pd.Period, cells
     return [texts.get(cell, "") for cell in cells]
 
 
-def comparison_table(scores: ScoreTable, baseline: str, lead: int = 1) -> pd.DataFrame:
-    """Return one row per forecaster with its scores over all crime types and periods, best deviance first."""
+def comparison_table(scores: ScoreTable, skill: pd.DataFrame, baseline: str, lead: int = 1) -> pd.DataFrame:
+    """Return one row per forecaster with its scores over all crime types and periods, best deviance first.
+
+    The columns ``second_...`` are there if the skill has a second baseline.
+    """
     pooled = scores.summarise(by=("forecaster", "lead", "crime_type"))
     pooled = pooled[(pooled["lead"] == lead) & (pooled["crime_type"] == ALL)]
     wide = pooled.pivot_table(index="forecaster", columns="score", values="value").reindex(columns=list(_SCORES))
@@ -71,14 +74,19 @@ def comparison_table(scores: ScoreTable, baseline: str, lead: int = 1) -> pd.Dat
         .rename(columns={name: f"{column}_{end}" for name, column in _SCORES.items()})
         for end in ("low", "high")
     ]
-    skill = pd.concat([scores.skill(baseline), scores.skill(baseline, bounds=True)])
     skill = skill[(skill["lead"] == lead) & (skill["crime_type"] == ALL)].set_index("forecaster")
-    table = wide.rename(columns=_SCORES).join(ends).join(skill[["skill", "low", "high", "verdict"]])
+    second = [f"{SECOND}{name}" for name in ("skill", "low", "high", "verdict")] if second_baseline(skill) else []
+    table = wide.rename(columns=_SCORES).join(ends).join(skill[["skill", "low", "high", "verdict", *second]])
     bound = table.index.isin(scores.bounds)
     table = table.assign(bound=bound, verdict=table["verdict"].mask(bound | (table.index == baseline), ""))
     table.loc[baseline, ["low", "high"]] = np.nan
+    if second:
+        reference = table.index == second_baseline(skill)
+        table.loc[reference, second[1:3]] = np.nan
+        table[second[-1]] = table[second[-1]].mask(bound | reference, "")
     columns = ["bound", "deviance", "skill", "low", "high", "verdict", "hit_rate", "pai", "sum_ratio", "coverage"]
     columns += [f"{name}_{end}" for name in ("hit_rate", "sum_ratio", "coverage") for end in ("low", "high")]
+    columns += second
     order = table["deviance"].where(~table["bound"], -table["deviance"])
     return table.assign(order=order).sort_values(["bound", "order"])[columns].reset_index(names="forecaster")
 

@@ -19,10 +19,11 @@ from ilp_models.domain.grid import Grid
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.overused_points import MOSTLY
 from ilp_models.domain.place_names import place_names
-from ilp_models.domain.scores import ScoreTable
+from ilp_models.domain.scores import ScoreTable, second_baseline
 from ilp_models.report import maps, plots, tables
 from ilp_models.report.audit.check_summaries import CheckSummary, ReasonGroup, reason_groups, summarise_checks
 from ilp_models.report.audit.rule_trials import RuleSection, rule_section
+from ilp_models.report.ceiling import ceiling_notes
 from ilp_models.report.change_view import change_view
 from ilp_models.report.formatting import (
     crime_type_label,
@@ -103,6 +104,7 @@ class WeeklyEvidence:
     forecast: RiskForecast  # the first period is mapped
     grid: Grid
     scores: ScoreTable  # of all forecasters
+    skill: pd.DataFrame  # of all forecasters and bounds, over the baseline and the second one
     baseline: str
     protocol: str  # how the backtest scored, in one line
     hit_curves: pd.DataFrame  # forecaster, lead, crime_type, share, hit_rate, oracle
@@ -156,6 +158,8 @@ class WeeklyContent:
     changes: Mapping[str, Any] | None
     types: tuple[TypeSection, ...]
     comparison: pd.DataFrame
+    second: str  # the second baseline; empty text without one
+    ceiling: tuple[str, ...]  # how near the forecasters are to it, in sentences
     harm: HarmTable | None  # share of crime and of harm captured; None without harm sets
     protocol: str
     audit_protocol: str
@@ -174,7 +178,7 @@ class WeeklyContent:
 def compose_weekly(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path) -> WeeklyContent:
     """Draw the figures into a folder and return the content of the page."""
     decision, intake = evidence.decision, evidence.intake
-    table = tables.comparison_table(evidence.scores, evidence.baseline)
+    table = tables.comparison_table(evidence.scores, evidence.skill, evidence.baseline)
     period = evidence.forecast.periods[0]
     verdict = Verdict(
         decision.admitted,
@@ -199,6 +203,8 @@ def compose_weekly(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path)
         changes=None if evidence.changes is None else change_view(evidence.changes),
         types=_type_sections(report, evidence, folder),
         comparison=table,
+        second=second_baseline(evidence.skill),
+        ceiling=ceiling_notes(evidence.scores, evidence.skill, evidence.baseline),
         harm=harm_table(evidence.scores),
         protocol=evidence.protocol,
         audit_protocol=tables.audit_protocol(decision.report),
@@ -301,7 +307,7 @@ def _families(evidence: WeeklyEvidence, folder: Path) -> FigureFile | None:
 
 
 def _key_numbers(evidence: WeeklyEvidence, table: pd.DataFrame) -> tuple[KeyNumber, ...]:
-    rows = table.set_index("forecaster").drop(columns=["bound", "verdict"])
+    rows = table.set_index("forecaster").drop(columns=["bound", "verdict", "second_verdict"], errors="ignore")
     total = float(evidence.forecast.expected.values[:, :, 0].sum())
     kinds, cells, _ = evidence.forecast.expected.shape
     area = float(evidence.grid.area_m2.sum()) / 1e6

@@ -1,8 +1,7 @@
-"""Count scores: deviance, log score, CRPS, Brier score, pinball loss and the noise floor of the deviance."""
+"""Count scores: deviance, log score, CRPS, Brier score, pinball loss, and what to expect of true forecasts."""
 
 import numpy as np
 import numpy.typing as npt
-from scipy import interpolate, special
 
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.panel import DIMS
@@ -38,6 +37,11 @@ def mean_scores(observed: Floats, expected: Floats, floor: float) -> dict[str, F
     }
 
 
+def dispersions(replay: Replay) -> Floats:
+    """Return the dispersion of each unit, (types, cells, periods)."""
+    return np.asarray(replay.dispersion.broadcast_like(replay.expected).transpose(*DIMS).values, dtype=float)
+
+
 def distribution_scores(replay: Replay, floor: float) -> dict[str, Floats]:
     """Return scores of distributions and quantiles, as means over cells by crime type and period.
 
@@ -45,7 +49,7 @@ def distribution_scores(replay: Replay, floor: float) -> dict[str, Floats]:
     than its level even with a correct distribution.
     """
     observed, expected = (np.asarray(cube.values, dtype=float) for cube in (replay.observed, replay.expected))
-    dispersion = np.asarray(replay.dispersion.broadcast_like(replay.expected).transpose(*DIMS).values, dtype=float)
+    dispersion = dispersions(replay)
     scores = {
         "log_score": -log_probability(observed, np.maximum(expected, floor), dispersion).mean(axis=1),
         "crps": crps(observed, expected, dispersion).mean(axis=1),
@@ -61,26 +65,3 @@ def distribution_scores(replay: Replay, floor: float) -> dict[str, Floats]:
     for name, (low, high) in {"coverage_90": ("q05", "q95"), "coverage_50": ("q25", "q75")}.items():
         scores[name] = ((quantiles[low] <= observed) & (observed <= quantiles[high])).mean(axis=1)
     return {**scores, "pinball": pinball}
-
-
-def noise_floor_deviance(mean: npt.ArrayLike, floor: float) -> Floats:
-    """Return the expected Poisson deviance of a forecast of the true rates: the noise floor."""
-    rate = np.asarray(mean, dtype=float)
-    forecast = np.maximum(rate, floor)
-    logs = _expected_log_successor(rate)
-    return np.asarray(2.0 * (rate * logs - special.xlogy(rate, forecast) - rate + forecast))
-
-
-def _expected_log_successor(rate: Floats) -> Floats:
-    """Return E log(Y + 1) for Poisson counts, since E[Y log Y] = rate * E log(Y + 1).
-
-    Computed at means evenly spaced in their square root, and interpolated.
-    """
-    top = np.sqrt(rate.max(initial=0.0)) + 0.1
-    roots = np.linspace(0.0, top, int(min(np.ceil(top / 0.02), 1000)) + 8)
-    nodes = roots**2
-    first = np.floor(np.maximum(nodes - 12 * roots, 0.0))
-    counts = first[:, None] + np.arange(int(24 * top) + 40)
-    logs = special.xlogy(counts, nodes[:, None]) - nodes[:, None] - special.gammaln(counts + 1)
-    values = (np.exp(logs) * np.log1p(counts)).sum(axis=1)
-    return np.asarray(interpolate.CubicSpline(roots, values)(np.sqrt(rate)))

@@ -12,9 +12,9 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.harm import HarmSources, sets_side_by_side
 from ilp_models.domain.harm_weights import READINGS
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.scores import ORACLE, ScoreTable, floor_of
+from ilp_models.domain.scores import ORACLE, POISSON_DEVIANCE, ScoreTable, ceiling_of
 from ilp_models.scoring.comparability import check_comparable
-from ilp_models.scoring.counts import distribution_scores, mean_scores, noise_floor_deviance
+from ilp_models.scoring.counts import dispersions, distribution_scores, mean_scores
 from ilp_models.scoring.harm import harm_readings, harm_scores, reading_prefix
 from ilp_models.scoring.hot_spots import (
     displacement_shares,
@@ -27,7 +27,7 @@ from ilp_models.scoring.hot_spots import (
     share_label,
 )
 from ilp_models.stats.bootstrap import Bootstrap
-from ilp_models.stats.distributions import half_mean_difference
+from ilp_models.stats.distributions import cumulative, expected_deviance, half_mean_difference
 from ilp_models.stats.pooling import HARM_PREFIX, LARGER_IS_BETTER, SMALLER_IS_BETTER, direction
 
 Floats = npt.NDArray[np.float64]
@@ -51,6 +51,8 @@ class Scoring:
         Resampling of periods for intervals, and the seed of the counts that consistency tests draw.
     baseline : str, default "ewma"
         Name of the forecaster that skill is relative to.
+    second_baseline : str, default "level_share"
+        Name of a forecaster whose skill tables show a second skill, over this one, where it takes part.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class Scoring:
     floor: float = 0.005
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
     baseline: str = "ewma"
+    second_baseline: str = "level_share"
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -105,8 +108,8 @@ class Scoring:
     def run(self, replays: Sequence[Replay], area_m2: npt.NDArray[np.generic]) -> ScoreTable:
         """Return the scores of all replays and of two bounds.
 
-        Rows named ``oracle`` score a forecast of the counts themselves. Rows named ``floor (...)`` hold the expected
-        score of the forecaster with the smallest deviance if its rates are true and counts are Poisson.
+        Rows named ``oracle`` score a forecast of the counts themselves. Rows named ``ceiling (...)`` hold the expected
+        score of the forecaster with the smallest deviance if its expected counts and its dispersions are true.
         """
         land = np.asarray(area_m2, dtype=float)
         check_comparable(replays, land)
@@ -122,7 +125,7 @@ class Scoring:
             parts.append(_rows(replay.forecaster, replay, scores))
         leader = min(deviance, key=lambda name: float(np.mean(deviance[name])))
         for replay in (each for each in replays if each.forecaster == leader):
-            parts.append(_rows(floor_of(leader), replay, self._floor(replay, land)))
+            parts.append(_rows(ceiling_of(leader), replay, self._ceiling(replay)))
             parts.append(_rows(ORACLE, replay, self._oracle(replay, land, best[replay.lead])))
         delay = max(replay.delay for replay in replays)
         return ScoreTable(pd.concat(parts, ignore_index=True), self.bootstrap, delay)
@@ -156,20 +159,21 @@ class Scoring:
         weights = [one.for_types(replay.crime_types) for one in sets_side_by_side(self.harm_sets)]
         return harm_scores(rank_by, counts, area_m2, harm_readings(weights, replay.crime_types), self.land_shares)
 
-    def _floor(self, replay: Replay, area_m2: Floats) -> dict[str, Floats]:
-        """Return the expected scores of true rates with Poisson counts."""
+    def _ceiling(self, replay: Replay) -> dict[str, Floats]:
+        """Return the expected scores of true distributions; a ranking has no such bound, so no hit rate is among them.
+
+        The deviance of true rates with Poisson counts is kept for a note: it is too small where counts scatter more.
+        """
         _, expected = _counts(replay)
-        total, rankings = expected.sum(axis=1), rank_cells(expected, area_m2)
+        dispersion = dispersions(replay)
+        none = cumulative(0.0, expected, dispersion)
         scores = {
-            "deviance": noise_floor_deviance(expected, self.floor).mean(axis=1),
-            "crps": half_mean_difference(expected, 0.0).mean(axis=1),
-            "brier_any": (np.exp(-expected) * -np.expm1(-expected)).mean(axis=1),
-            "expected_total": total,
-            "observed_total": total,
-            "pai_area": hit_rate_area(rankings, expected, self.curve_land_share),
+            "deviance": expected_deviance(expected, dispersion, self.floor),
+            POISSON_DEVIANCE: expected_deviance(expected, 0.0, self.floor),
+            "crps": half_mean_difference(expected, dispersion),
+            "brier_any": none * (1 - none),
         }
-        scores |= hit_rates(flagged_events(rankings, expected, self.land_shares), total, self.land_shares)
-        return scores | self._harm(replay, expected, expected, area_m2)
+        return {name: score.mean(axis=1) for name, score in scores.items()}
 
 
 def _counts(replay: Replay) -> tuple[Floats, Floats]:

@@ -266,11 +266,11 @@ def test_second_writer_stops_at_once(world, tmp_path):
 
 
 def test_failing_forecaster_is_reported_and_others_continue(world, tmp_path):
-    short = LightGBM([ExponentialMeans((4,))], offset=None, holdout=60)
+    short = LightGBM([ExponentialMeans((4,))], offset=None, train_periods=1)
     outcome = run({"trees": short, "mean": MovingAverage(), "ewma": Picky()}, world, tmp_path)
     assert {one.forecaster for one in outcome.replays} == {"mean"}
     assert set(outcome.not_run) == {"trees", "ewma"}
-    assert outcome.not_run["trees"].startswith("71 known weeks leave 46 to learn from")
+    assert outcome.not_run["trees"].startswith("71 known weeks leave 1 to learn from")
     assert outcome.not_run["ewma"] == "Too little of it."  # it ran later on, but not at every cutoff
     again = run({"trees": short, "mean": MovingAverage(), "ewma": Picky()}, world, tmp_path)
     assert again.not_run == outcome.not_run

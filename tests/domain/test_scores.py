@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.scores import COLUMNS, ScoreTable, floor_of, is_bound
+from ilp_models.domain.scores import COLUMNS, ScoreTable, ceiling_of, is_bound
 from ilp_models.stats.bootstrap import Bootstrap, paired_p_value
 
 WEEKS = pd.date_range("2021-01-04", periods=12, freq="7D").strftime("%Y-%m-%d").tolist()
@@ -234,12 +234,13 @@ def test_all_forecasters_use_the_same_draws():
 
 
 def test_bounds_are_separate_from_forecasters():
-    scores = ScoreTable(deviances(ewma=1.0, **{floor_of("ewma"): 0.9, "oracle": 0.1}))
+    scores = ScoreTable(deviances(ewma=1.0, **{ceiling_of("ewma"): 0.9, "oracle": 0.1}))
     assert scores.forecasters == ("ewma",)
-    assert scores.bounds == ("floor (ewma)", "oracle")
+    assert scores.bounds == ("ceiling (ewma)", "oracle")
     assert scores.skill("ewma")["forecaster"].unique().tolist() == ["ewma"]
     assert scores.skill("ewma", bounds=True)["skill"].tolist() == pytest.approx([0.1, 0.1, 0.9, 0.9])
-    assert not is_bound("floor_mean")
+    assert is_bound("floor (ewma)")  # in results of earlier versions
+    assert not is_bound("ceiling_mean")
     with pytest.raises(InputError, match="baseline 'oracle'"):
         scores.skill("oracle")
 

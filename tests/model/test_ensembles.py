@@ -11,6 +11,7 @@ from ilp_models.model.hindcast import HindcastForecaster, deviance_by_type
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.past_forecasts import forecast_past
+from ilp_models.model.regressions.glm import PoissonGLM
 from ilp_models.stats.distributions import fit_dispersion
 from tests.builders import city, events_of, history_of, poisson_counts
 
@@ -142,17 +143,18 @@ def test_the_regret_is_the_loss_of_following_the_leader():
 
 
 def test_a_member_that_cannot_run_is_named():
-    short = history_of(poisson_counts((2, 12, 12)), GRID)
+    short = history_of(poisson_counts((2, 12, 9)), GRID)
     with pytest.raises(NotRunError, match=r"^tuned cannot be fitted: .*Give more data"):
         Stacked({"tuned": EWMA(), **MEMBERS}, past_periods=10).fit(short)
 
 
-def test_too_short_a_past_is_not_run(history):
-    message = (
-        r"^120 whole week\(s\) are known at .*, not more than past_periods=120\. Give more data or set a smaller .*$"
-    )
-    with pytest.raises(NotRunError, match=message):
-        BestPast(MEMBERS, past_periods=120).fit(history)
+@pytest.mark.parametrize("ensemble", [Stacked, BestPast])
+def test_a_year_of_weeks_is_enough_for_every_member(ensemble):
+    history = history_of(poisson_counts((1, 12, 52), 0.5), GRID)
+    fitted = ensemble({"mean": MovingAverage(8), "glm": PoissonGLM()}).fit(history)
+    assert np.isfinite(fitted.predict(history.calendar.next_periods(history.cutoff, 1)).expected.values).all()
+    assert fitted.shortened(52, history.calendar) == ("glm holdout=8 instead of 26",)
+    assert fitted.shortened(40, history.calendar)[0] == "past_periods=20 instead of 26"
 
 
 @pytest.mark.parametrize(

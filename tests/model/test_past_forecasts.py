@@ -9,6 +9,7 @@ from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.level_share import LevelShare
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.past_forecasts import PastPerformance
+from ilp_models.model.regressions.glm import PoissonGLM
 from ilp_models.model.wrappers.recalibrated import Recalibrated
 from tests.builders import city, events_of, history_of, poisson_counts
 
@@ -72,14 +73,24 @@ def test_weights_halve_with_age():
         past.weights(0)
 
 
+def test_a_short_past_holds_out_at_most_half_and_says_so():
+    short, weeks = history_of(poisson_counts((2, 12, 30)), GRID), Calendar()
+    method = Recalibrated(EWMA(), past_periods=26)
+    assert len(method.fit(short).performance_.settled(short).expected) == 15
+    assert method.shortened(30, weeks) == ("past_periods=15 instead of 26",)
+    assert method.shortened(52, weeks) == ()
+    assert Recalibrated(PoissonGLM(), past_periods=26).shortened(40, weeks) == (
+        "past_periods=20 instead of 26",
+        "forecaster holdout=6 instead of 26",  # 20 weeks: 6 for the features and 1 step, half of the other 13
+    )
+
+
 def test_too_short_a_past_names_the_method():
-    short = history_of(poisson_counts((2, 12, 12)), GRID)
+    short = history_of(poisson_counts((2, 12, 8)), GRID)
     with pytest.raises(NotRunError, match=r"^EWMA cannot be fitted: .*Give more data"):
-        Recalibrated(EWMA(), past_periods=10).fit(short)
-    with pytest.raises(
-        NotRunError, match=r"not more than past_periods=12\. Give more data or set a smaller past_periods"
-    ):
         Recalibrated(EWMA(), past_periods=12).fit(short)
+    with pytest.raises(NotRunError, match=r"^7 whole week\(s\) are known at .*; at least 8 are needed\."):
+        Recalibrated(EWMA(), past_periods=12).fit(history_of(poisson_counts((2, 12, 7)), GRID))
     with pytest.raises(InputError, match=r"past_periods=0 and refit_every=26 must be at least 1"):
         Recalibrated(EWMA(), past_periods=0).fit(short)
 

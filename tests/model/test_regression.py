@@ -158,12 +158,19 @@ def test_negative_predictions_are_refused_with_their_unit():
         next_weeks(below, planted)
 
 
-@pytest.mark.parametrize(("weeks", "left"), [(20, 13), (10, 6)])
-def test_too_few_periods_are_not_run(weeks, left):
-    short = history_of(poisson_counts((2, 20, weeks), 0.5), GRID)
-    message = rf"^{weeks} known weeks leave {left} to learn from, not more than holdout=13\. Give more data"
+def test_too_few_periods_are_not_run():
+    short = history_of(poisson_counts((2, 20, 10), 0.5), GRID)
+    message = r"^10 known weeks leave 6 to learn from; at least 8 are needed\. Give more data"
     with pytest.raises(NotRunError, match=message):
         regression(TREES).fit(short)
+
+
+def test_a_short_past_holds_out_half_of_what_is_left_to_learn_from():
+    short = history_of(poisson_counts((2, 20, 20), 0.5), GRID)  # 6 weeks are the past of features, 13 can be learned
+    short_by_hand, by_rule = regression(TREES, holdout=6).fit(short), regression(TREES, holdout=13).fit(short)
+    np.testing.assert_array_equal(by_rule.dispersion_, short_by_hand.dispersion_)
+    assert by_rule.shortened(20, short.calendar) == ("holdout=6 instead of 13",)
+    assert by_rule.shortened(80, short.calendar) == ()
 
 
 @pytest.mark.parametrize("regressor", [TREES, PoissonRegressor(), lightgbm.LGBMRegressor(objective="poisson")])

@@ -114,8 +114,8 @@ def test_the_truth_stands_beside_the_others(tmp_path):
 
 
 def test_a_forecaster_that_cannot_run_keeps_its_row_and_its_reason(tmp_path):
-    done = run_task("backtest", tmp_path, *REPLAY, f"model=[{','.join(MODELS)}]", "model.lightgbm.holdout=500")
+    done = run_task("backtest", tmp_path, *REPLAY, f"model=[{','.join(MODELS)}]", "model.lightgbm.train_periods=1")
     (row,) = [line for line in done.text.splitlines() if line.startswith("lightgbm")]
     assert "did not run: " in row
-    assert "holdout=500" in row
+    assert "leave 1 to learn from" in row
     assert set(pd.read_csv(done.folder / "scores.csv")["forecaster"]) >= {"moving_average", "ewma"}

@@ -150,7 +150,7 @@ def test_the_scores_are_long_and_give_the_summary_back(withheld):
     assert list(scores.columns) == ["forecaster", "crime_type", "lead", "period", "score", "value"]
     stored = pd.read_parquet(withheld.folder / "scores.parquet")
     pd.testing.assert_frame_equal(stored, scores, check_dtype=False)
-    assert set(scores["forecaster"]) == {*MODELS, "oracle", "floor (lightgbm)"}
+    assert set(scores["forecaster"]) == {*MODELS, "oracle", "ceiling (lightgbm)"}
     assert scores["period"].nunique() == WEEKS
     again = ScoreTable(scores, withheld.parts["scoring"].bootstrap)
     summary = pd.read_csv(withheld.folder / "summary.csv")

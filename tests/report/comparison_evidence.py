@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.replay import Cost
-from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable, floor_of
+from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable, ceiling_of, is_bound, with_second
 from ilp_models.report.comparison.leaderboard import Participants, leaderboard
 from ilp_models.report.comparison.page import ComparisonEvidence, MethodCard, TopTwo
 from ilp_models.scoring.paired_tests import with_paired_verdicts
@@ -18,7 +18,7 @@ MEASURED = {
     "ewma": (0.25, 0.28),
     "glm": (0.20, 0.30),
     "truth": (0.195, 0.30),
-    floor_of("glm"): (0.19, 0.31),
+    ceiling_of("glm"): (0.19, None),
     "oracle": (0.01, 0.8),
 }
 NAMES = ("glm", "ewma")
@@ -35,15 +35,18 @@ def scores_of(measured=None, types=TYPES, weeks=16):
     periods = pd.date_range("2021-02-01", periods=weeks, freq="W-MON").strftime("%Y-%m-%d")
     rows = []
     for (name, (deviance, hit)), kind, period in product((measured or MEASURED).items(), types, periods):
-        found = {"deviance": deviance, "hit_rate_05": hit, "pai_05": hit / 0.05, "observed_total": 10.0}
-        if not name.startswith(("floor", "oracle")):
+        found = {"deviance": deviance, "poisson_deviance": 0.18}
+        if hit is not None:
+            found = {"deviance": deviance, "hit_rate_05": hit, "pai_05": hit / 0.05, "observed_total": 10.0}
+        if not is_bound(name):
             found |= {"sum_ratio": 0.9, "expected_total": 9.0, "coverage_90": 0.97, "log_score": deviance + 0.1}
         rows.extend((name, kind, 1, period, score, value) for score, value in found.items())
     return ScoreTable(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
-def skills_of(scores, baseline="ewma"):
-    return pd.concat([scores.skill(baseline), scores.skill(baseline, bounds=True)], ignore_index=True)
+def skills_of(scores, baseline="ewma", second=""):
+    skill = pd.concat([scores.skill(baseline), scores.skill(baseline, bounds=True)], ignore_index=True)
+    return with_second(skill, skills_of(scores, second), second) if second else skill
 
 
 def confidence_of(names=NAMES, inside=(True, False)):

@@ -22,7 +22,7 @@ def test_order_is_forecasters_by_deviance_then_not_run_then_bounds():
         ["ewma", "forecaster"],
         ["trees", "not run"],
         ["truth", "bound"],
-        ["floor (glm)", "bound"],
+        ["ceiling (glm)", "bound"],
         ["oracle", "bound"],
     ]
     assert BOARD["lead"].eq(1).all()
@@ -45,6 +45,22 @@ def test_the_baseline_has_no_verdict_and_no_interval_on_itself():
     assert row["verdict"] == ""
     assert row["skill"] == 0
     assert row[["skill_low", "skill_high", "p_value"]].isna().all()
+
+
+def test_a_second_baseline_has_its_own_skill_and_verdicts():
+    board = leaderboard(SCORES, skills_of(SCORES, second="glm"), confidence_of(), FIELD).set_index("forecaster")
+    assert board.loc[["glm", "ewma", "ceiling (glm)"], "second_skill"].tolist() == pytest.approx([0.0, -0.25, 0.05])
+    assert board["second_verdict"].tolist() == ["", "worse", "", "", "", ""]
+    assert np.isnan(board.loc["glm", "second_skill_low"])
+    table = latex_table(board.reset_index(), "ewma", "protocol")
+    assert r"Skill, \% & Over glm, \% &" in table
+    assert r"ewma & 0.2500 & 0.00 & -25.00 [-25.00, -25.00] &" in table
+
+
+def test_a_ceiling_has_no_hit_rate():
+    row = BOARD.set_index("forecaster").loc["ceiling (glm)"]
+    assert row[["hit_rate_05", "pai_05", "pai_area", "sum_ratio"]].isna().all()
+    assert row["skill"] == pytest.approx(0.24)
 
 
 def test_only_forecasters_can_be_in_the_confidence_set():

@@ -90,7 +90,7 @@ def test_skill_of_all_types_at_the_first_lead_is_shown():
 
 def test_bounds_do_not_squeeze_the_forecasters_of_a_skill_plot():
     rows = pd.DataFrame(
-        {"forecaster": ["ewma", "lightgbm", "oracle", "floor (Poisson)"], "skill": [0.0, 0.02, 0.9, 0.7]}
+        {"forecaster": ["ewma", "lightgbm", "oracle", "ceiling (Poisson)"], "skill": [0.0, 0.02, 0.9, 0.7]}
     )
     skill = rows.assign(low=rows["skill"] - 0.01, high=rows["skill"] + 0.01, verdict=["", "better", "", ""])
     axes = plot_skill(skill, "ewma").axes[0]

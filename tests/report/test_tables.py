@@ -8,6 +8,7 @@ from ilp_models.domain.finding import Finding, Limit, State
 from ilp_models.report import tables
 from tests.audit import audit_inputs as inputs
 from tests.builders import forecast_on, square_grid
+from tests.report.comparison_evidence import skills_of
 from tests.report.weekly_evidence import intake_of, scores_of
 
 GRID = square_grid(2, 2)
@@ -43,16 +44,25 @@ def test_top_cells_without_events_or_reasons():
 
 
 def test_comparison_is_sorted_by_deviance_with_bounds_last():
-    table = tables.comparison_table(scores_of(), "moving_average")
-    assert table["forecaster"].tolist() == ["ewma", "moving_average", "floor (ewma)", "oracle"]
+    scores = scores_of()
+    table = tables.comparison_table(scores, skills_of(scores, "moving_average"), "moving_average")
+    assert table["forecaster"].tolist() == ["ewma", "moving_average", "ceiling (ewma)", "oracle"]
     assert table["bound"].tolist() == [False, False, True, True]
     assert table["deviance"].tolist() == pytest.approx([0.20, 0.25, 0.19, 0.01])
     assert table["skill"].tolist() == pytest.approx([0.2, 0.0, 0.24, 0.96])
-    assert table["hit_rate"].tolist() == pytest.approx([0.30, 0.28, 0.31, 0.8])
+    assert table["hit_rate"].tolist() == pytest.approx([0.30, 0.28, np.nan, 0.8], nan_ok=True)
     assert table.loc[0, ["hit_rate_low", "hit_rate_high"]].tolist() == pytest.approx([0.30, 0.30])
     assert table.loc[0, "sum_ratio"] == pytest.approx(0.9)
     assert table["verdict"].tolist()[1:] == ["", "", ""]
     assert table["coverage"].isna().tolist() == [False, False, True, True]
+
+
+def test_comparison_shows_the_skill_over_a_second_baseline():
+    scores = scores_of()
+    table = tables.comparison_table(scores, skills_of(scores, "moving_average", "ewma"), "moving_average")
+    assert table["second_skill"].tolist() == pytest.approx([0.0, -0.25, 0.05, 0.95])
+    assert table["second_verdict"].tolist() == ["", "worse", "", ""]
+    assert table["second_low"].isna().tolist() == [True, False, False, False]
 
 
 def test_findings_have_their_scope_state_and_limit():

@@ -9,6 +9,7 @@ from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.family_reasons import FAMILY_KEYS
 from ilp_models.report.audit.check_summaries import summarise_checks
 from ilp_models.report.weekly_report import WeeklyReport, compose_weekly
+from tests.report.comparison_evidence import skills_of
 from tests.report.html_page import Page, contrast
 from tests.report.weekly_evidence import evidence_of, scores_of
 
@@ -109,8 +110,8 @@ def test_numbers_of_the_comparison(admitted):
     text = admitted.text
     assert "ewma this forecast 0.2000 +20.00 % [+20.00 %, +20.00 %]" in text  # 1 - 0.20 / 0.25
     assert "moving_average baseline 0.2500 +0.00 %" in text
-    assert text.index("moving_average baseline") < text.index("Not forecasters") < text.index("floor (ewma)")
-    assert text.index("floor (ewma)") < text.index("oracle 0.0100")
+    assert text.index("moving_average baseline") < text.index("Not forecasters") < text.index("ceiling (ewma)")
+    assert text.index("ceiling (ewma)") < text.index("oracle 0.0100")
 
 
 def test_hostile_labels_are_escaped(tmp_path):
@@ -122,7 +123,8 @@ def test_hostile_labels_are_escaped(tmp_path):
 
 
 def test_the_page_says_when_periods_are_too_few_for_an_interval(content, tmp_path):
-    evidence = replace(evidence_of(), scores=scores_of(weeks=3))
+    few = scores_of(weeks=3)
+    evidence = replace(evidence_of(), scores=few, skill=skills_of(few, "moving_average"))
     numbers = {item.label: item for item in compose_weekly(WeeklyReport(), evidence, tmp_path).key_numbers}
     assert (
         numbers["forecast error removed, compared with moving_average (skill)"].note

@@ -7,20 +7,28 @@ import pandas as pd
 
 from ilp_models.domain.family_reasons import FAMILY_KEYS
 from ilp_models.domain.intake import IntakeFinding, IntakeReport
-from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable, floor_of
+from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable, ceiling_of
 from ilp_models.report.weekly_report import WeeklyEvidence
 from tests.builders import TYPES, forecast_on, square_grid
 from tests.export.decisions import GROUPS, decision_on
+from tests.report.comparison_evidence import skills_of
 
 # Deviance and hit rate of each forecaster and bound; tests compare the page with these numbers.
-MEASURED = {"ewma": (0.20, 0.30), "moving_average": (0.25, 0.28), floor_of("ewma"): (0.19, 0.31), "oracle": (0.01, 0.8)}
+MEASURED = {
+    "ewma": (0.20, 0.30),
+    "moving_average": (0.25, 0.28),
+    ceiling_of("ewma"): (0.19, None),
+    "oracle": (0.01, 0.8),
+}
 
 
 def scores_of(types=TYPES, weeks=52):
     periods = pd.date_range("2021-11-01", periods=weeks, freq="W-MON").strftime("%Y-%m-%d")
     rows = []
     for (name, (deviance, hit)), kind, period in product(MEASURED.items(), types, periods):
-        measured = {"deviance": deviance, "hit_rate_05": hit, "pai_05": hit / 0.05, "observed_total": 10.0}
+        measured = {"deviance": deviance, "poisson_deviance": 0.18}
+        if hit is not None:
+            measured = {"deviance": deviance, "hit_rate_05": hit, "pai_05": hit / 0.05, "observed_total": 10.0}
         if name in ("ewma", "moving_average"):
             measured |= {"sum_ratio": 0.9, "expected_total": 9.0, "coverage_90": 0.97}
         rows.extend((name, kind, 1, period, score, value) for score, value in measured.items())
@@ -61,7 +69,8 @@ def evidence_of(*, groups=GROUPS, types=TYPES, area="West", grid=None):
         city="Toronto",
         forecast=forecast,
         grid=grid,
-        scores=scores_of(types),
+        scores=(scores := scores_of(types)),
+        skill=skills_of(scores, "moving_average", "ewma"),
         baseline="moving_average",
         protocol="500 m squares, 52 weeks, cutoff at the start of each week, n = 192",
         hit_curves=curve.assign(forecaster="ewma", lead=1, crime_type=ALL),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_pinball_loss, mean_poisson_deviance
 
-from ilp_models.scoring.counts import crps, distribution_scores, mean_scores, noise_floor_deviance
+from ilp_models.scoring.counts import crps, distribution_scores, mean_scores
 from ilp_models.stats.distributions import LEVELS, log_probability, poisson_deviance
 from tests.builders import replay_of
 
@@ -141,24 +141,3 @@ def test_proper_scores_are_minimal_for_the_true_distribution(truth, factor, disp
 
     assert expected_crps(truth, dispersion) <= expected_crps(truth * factor, dispersion) + 1e-6
     assert expected_crps(truth, dispersion) <= expected_crps(truth, dispersion + factor) + 1e-6
-
-
-def summed(mean, floor):
-    counts = np.arange(int(mean + 14 * np.sqrt(mean) + 40))
-    return float(stats.poisson.pmf(counts, mean) @ poisson_deviance(counts, mean, floor))
-
-
-@settings(deadline=None)
-@given(st.floats(0.0, 300.0), st.floats(0.001, 0.1))
-def test_noise_floor_equals_the_sum_over_all_counts(mean, floor):
-    assert float(noise_floor_deviance(mean, floor)) == pytest.approx(summed(mean, floor), abs=2e-7)
-
-
-def test_noise_floor_of_small_and_large_means_is_exact():
-    means = np.array([[0.0, 1e-6, 0.003], [0.4, 7.0, 2500.0]])
-    expected = [[summed(mean, 0.005) for mean in row] for row in means]
-    assert noise_floor_deviance(means, 0.005) == pytest.approx(np.array(expected), abs=1e-6)
-
-
-def test_noise_floor_of_large_means_is_near_one():
-    assert float(noise_floor_deviance(400.0, 0.005)) == pytest.approx(1.0, abs=1e-3)

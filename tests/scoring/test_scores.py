@@ -7,8 +7,10 @@ import pytest
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.replay import ReplayTerms
+from ilp_models.scoring.counts import crps
 from ilp_models.scoring.scores import Scoring
 from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.stats.distributions import cumulative, poisson_deviance
 from tests.builders import harm_sets, replay_of
 
 SHARES = (0.1, 0.35)
@@ -221,23 +223,30 @@ def test_perfect_forecast_scores_as_the_oracle():
     assert mine["pei_10"] == pytest.approx(1.0)
 
 
-def test_floor_uses_the_forecaster_with_the_smallest_deviance():
-    truth = np.random.default_rng(3).gamma(0.5, 0.6, (2, 300, 12))
-    counts = np.random.default_rng(4).poisson(truth)
-    replays = [replay_of(truth, counts, "truth"), replay_of(truth * 1.5, counts, "ewma")]
+@pytest.mark.parametrize("dispersion", [0.0, 1.5])
+def test_the_ceiling_is_the_mean_score_of_many_draws_of_the_truth(dispersion):
+    generator = np.random.default_rng(3)
+    truth = generator.gamma(0.5, 0.6, (2, 300, 12))
+    shape = (200, *truth.shape)
+    factors = generator.gamma(1 / dispersion, dispersion, shape) if dispersion else np.ones(shape)
+    drawn = generator.poisson(truth * factors)
+    replays = [replay_of(truth, drawn[0], "truth", dispersion=dispersion), replay_of(truth * 1.5, drawn[0], "ewma")]
     scores = SCORING.run(replays, np.ones(300))
-    assert scores.bounds == ("floor (truth)", "oracle")
+    assert scores.bounds == ("ceiling (truth)", "oracle")
     summary = scores.summarise(("forecaster",)).set_index(["forecaster", "score"])["value"]
-    floor, truth_row = summary["floor (truth)"], summary["truth"]
-    # the truth scores its own floor but for the noise of one sample
-    assert floor["deviance"] == pytest.approx(truth_row["deviance"], rel=0.05)
-    assert floor["hit_rate_10"] == pytest.approx(truth_row["hit_rate_10"], rel=0.05)
-    assert floor[["crps", "brier_any", "pai_area"]].to_list() == pytest.approx(
-        truth_row[["crps", "brier_any", "pai_area"]].to_list(), rel=0.05
-    )
-    assert summary["oracle"]["hit_rate_10"] > floor["hit_rate_10"]
-    ceiling = scores.skill("ewma", bounds=True).query("crime_type == 'all'").set_index("forecaster")["skill"]
-    assert ceiling["oracle"] > ceiling["floor (truth)"] > 0
+    ceiling = summary["ceiling (truth)"]
+    assert set(ceiling.index) == {"deviance", "poisson_deviance", "crps", "brier_any"}  # no hit rate: no bound on it
+    deviance = poisson_deviance(drawn, truth, SCORING.floor).mean(axis=(1, 2, 3))
+    error = deviance.std() / np.sqrt(len(drawn))
+    assert ceiling["deviance"] == pytest.approx(deviance.mean(), abs=4 * error)
+    gap = (deviance.mean() - ceiling["poisson_deviance"]) / error
+    assert abs(gap) < 4 if dispersion == 0 else gap > 30  # Poisson promises too small an error
+    brier = (cumulative(0, truth, dispersion) - (drawn == 0)) ** 2
+    for name, score in (("crps", crps(drawn, truth, dispersion)), ("brier_any", brier)):
+        means = score.mean(axis=(1, 2, 3))
+        assert ceiling[name] == pytest.approx(means.mean(), abs=4 * means.std() / np.sqrt(len(drawn)))
+    skill = scores.skill("ewma", bounds=True).query("crime_type == 'all'").set_index("forecaster")["skill"]
+    assert skill["oracle"] > skill["ceiling (truth)"]
 
 
 def test_order_of_the_cells_changes_nothing():
@@ -252,7 +261,7 @@ def test_leads_are_scored_separately():
     table = SCORING.run(replays, area()).table
     assert table.groupby("forecaster")["lead"].unique().map(list).to_dict() == {
         "ewma": [1, 2],
-        "floor (ewma)": [1, 2],
+        "ceiling (ewma)": [1, 2],
         "oracle": [1, 2],
     }
 
@@ -349,7 +358,7 @@ def test_unknown_score_is_refused_with_a_suggestion(score, hint):
 def test_every_score_with_direction_is_accepted():
     made = set(SCORING.run([city()], area()).table["score"])
     refused = {score for score in made if not allowed(score)}
-    parts = ("total", "below", "at_most", "coverage", "ratio", "oracle", "rri", "displacement", "recaptured")
+    parts = ("total", "below", "at_most", "coverage", "ratio", "oracle", "rri", "displacement", "recaptured", "poisson")
     assert {"harm_second_low_hit_rate_35", "harm_first_hit_rate_10", "pai_area", "squared_error"} <= made - refused
     assert all(any(part in score for part in parts) for score in refused)
 

@@ -7,9 +7,11 @@ from scipy import stats
 from ilp_models.stats.distributions import (
     LEVELS,
     cumulative,
+    expected_deviance,
     fit_dispersion,
     half_mean_difference,
     log_probability,
+    poisson_deviance,
     quantiles,
 )
 
@@ -120,3 +122,29 @@ def test_poisson_counts_have_no_dispersion():
     mean = generator.gamma(0.7, 1.5, (200, 200)) + 0.01
     assert fit_dispersion(generator.poisson(mean), mean) < 0.02
     assert fit_dispersion(np.round(mean), mean) == 0.0
+
+
+def summed_deviance(mean, dispersion, floor):
+    counts = np.arange(int((mean + 14 * np.sqrt(mean)) * (1 + 30 * dispersion) + 40))
+    return float(np.exp(log_probability(counts, mean, dispersion)) @ poisson_deviance(counts, mean, floor))
+
+
+@settings(deadline=None)
+@given(st.floats(0.0, 300.0), st.sampled_from([0.0, 0.004, 0.3, 2.0]), st.floats(0.001, 0.1))
+def test_expected_deviance_is_the_sum_over_all_counts(mean, dispersion, floor):
+    expected = summed_deviance(mean, dispersion, floor)
+    assert float(expected_deviance(mean, dispersion, floor)) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_expected_deviance_of_many_dispersions_and_of_large_means():
+    means = np.array([[0.0, 1e-6, 0.003], [0.4, 7.0, 2500.0]])
+    dispersions = np.array([[0.0, 0.1, 2.0], [0.5, 0.0, 0.0]])
+    expected = [
+        [summed_deviance(*one, 0.005) for one in zip(*pair, strict=True)]
+        for pair in zip(means, dispersions, strict=True)
+    ]
+    assert expected_deviance(means, dispersions, 0.005) == pytest.approx(np.array(expected), rel=1e-5, abs=1e-7)
+    many = np.linspace(0.01, 1.0, 50)  # more than one table each is worth
+    separate = [float(expected_deviance(3.0, one, 0.005)) for one in many]
+    assert expected_deviance(3.0, many, 0.005) == pytest.approx(np.array(separate), rel=1e-7)
+    assert float(expected_deviance(400.0, 0.0, 0.005)) == pytest.approx(1.0, abs=1e-3)

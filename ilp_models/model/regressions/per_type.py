@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from sklearn.base import clone
 
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import NotRunError
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
@@ -60,6 +61,10 @@ class PerType(Forecaster):
         if not self.forecasters_:
             msg = "No event of any crime type is known. Give more data."
             raise NotRunError(msg)
+
+    def shortened(self, known: int, calendar: Calendar) -> tuple[str, ...]:
+        """Return what a short past cuts of the method."""
+        return self.forecaster.shortened(known, calendar)
 
     def _update(self, history: History) -> None:
         for kind, forecaster in self.forecasters_.items():

@@ -13,11 +13,13 @@ import xarray as xr
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import IlpError, InputError, NotRunError
 from ilp_models.domain.features import Column, Design, FeatureFamily
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import HindcastForecaster
+from ilp_models.model.past_forecasts import FEWEST_HELD_OUT, at_most_half
 from ilp_models.model.reason_parts import stack_periods
 from ilp_models.model.regressions.compact_design import CompactDesign
 from ilp_models.model.regressions.design_matrix import SMALLEST_OFFSET, DesignMatrix, Lead, interleave_leads, row_order
@@ -141,37 +143,46 @@ class RegressionForecaster(Forecaster):
     def _training_periods(self, history: History, step: int) -> pd.PeriodIndex:
         """Return the periods to learn from; the periods before the first of them are the past of its features."""
         known = history.panel.periods
-        past = min(history.calendar.per_year, len(known) // 3) + step
-        return known[max(past, len(known) - self.train_periods) :]
+        return known[len(known) - self._training_count(len(known), history.calendar, step) :]
 
-    def _check_periods(self, history: History, step: int) -> None:
-        """Raise NotRunError unless more periods are left to learn from than are held out."""
-        targets = self._training_periods(history, step)
-        if len(targets) <= self.holdout:
+    def _training_count(self, known: int, calendar: Calendar, step: int) -> int:
+        return max(min(known - min(calendar.per_year, known // 3) - step, self.train_periods), 0)
+
+    def _held_out(self, history: History, step: int) -> int:
+        """Return how many periods are held out, at most half; NotRunError if nothing is left to learn from."""
+        count = len(self._training_periods(history, step))
+        held_out = at_most_half(self.holdout, count)
+        if not held_out:
             msg = (
-                f"{len(history.panel.periods)} known {history.calendar.period_unit}s leave {len(targets)} to learn "
-                f"from, not more than holdout={self.holdout}. Give more data or set a smaller holdout."
+                f"{len(history.panel.periods)} known {history.calendar.period_unit}s leave {count} to learn from; at "
+                f"least {2 * FEWEST_HELD_OUT} are needed. Give more data."
             )
             raise NotRunError(msg)
+        return held_out
+
+    def shortened(self, known: int, calendar: Calendar) -> tuple[str, ...]:
+        """Return the hold-out that a short past leaves, at lead 1."""
+        held_out = at_most_half(self.holdout, self._training_count(known, calendar, 1))
+        return (f"holdout={held_out} instead of {self.holdout}",) if 0 < held_out < self.holdout else ()
 
     def _fit_steps(self, steps: Sequence[int]) -> None:
         """Fit one regression for some steps; the first one also fits the dispersions."""
         history = self.training_history_
-        self._check_periods(history, max(steps))
+        held = self._held_out(history, max(steps))
         design, counts = self._learning_rows(steps)
-        observed, first_held_out = counts.reshape(-1), counts[: -self.holdout].size
+        observed, first_held_out = counts.reshape(-1), counts[:-held].size
         if not observed[:first_held_out].any():
-            learned = len(counts) - self.holdout
+            learned = len(counts) - held
             msg = f"The {learned} {history.calendar.period_unit}s to learn from contain no event. Give more data."
             raise NotRunError(msg)
         parts = [slice(None)] if self.estimators_ else [slice(None, first_held_out), slice(None)]
         fits = self._fits(design, observed, parts)
-        held_out = design.latest(self.holdout)
+        held_out = design.latest(held)
         del design  # learners that have read their rows by now are fitted without it
         if not self.estimators_:
-            expected = self._rescaled(held_out, next(fits)).reshape(self.holdout, *counts.shape[1:])
+            expected = self._rescaled(held_out, next(fits)).reshape(held, *counts.shape[1:])
             kinds = range(counts.shape[1])
-            self.dispersion_ = np.array([fit_dispersion(counts[-self.holdout :, k], expected[:, k]) for k in kinds])
+            self.dispersion_ = np.array([fit_dispersion(counts[-held:, k], expected[:, k]) for k in kinds])
         del held_out
         self.estimators_.update(dict.fromkeys(steps, next(fits)))
 

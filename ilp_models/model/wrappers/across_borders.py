@@ -9,6 +9,7 @@ import xarray as xr
 from sklearn.base import clone
 
 from ilp_models.domain.borders import merge_neighbours, why_incomplete, widen_grid, widen_history
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.composition import Composition, Member
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
@@ -72,6 +73,10 @@ class AcrossBorders(Forecaster):
         known = beyond.known_at(history.calendar.earlier(history.cutoff, history.record_lag))
         self.grid_ = widen_grid(history.grid, history.events, known, self.reach_m)
         self.forecaster_ = clone(self.forecaster).fit(self._widened(history, beyond))
+
+    def shortened(self, known: int, calendar: Calendar) -> tuple[str, ...]:
+        """Return what a short past cuts of the method."""
+        return self.forecaster.shortened(known, calendar)
 
     def _update(self, history: History) -> None:
         self.forecaster_.update(self._widened(history, merge_neighbours(history.events, self.neighbours)))

@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix, identity, vstack
 from sklearn.base import clone
 
 from ilp_models.domain.aggregate import AreaLevel, area_levels
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.composition import Composition, Member
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.family_reasons import combine_reasons
@@ -18,7 +19,7 @@ from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
 from ilp_models.model.means.level_share import LevelShare
-from ilp_models.model.past_forecasts import Floats, PastForecasts, PastPerformance
+from ilp_models.model.past_forecasts import Floats, PastForecasts, PastPerformance, shortened_past
 from ilp_models.model.regressions.lightgbm import LightGBM
 
 _FORECASTER: Final = LightGBM()
@@ -89,6 +90,11 @@ class Reconciled(Forecaster):
             for method, part in zip(methods, self._histories(history), strict=True)
         )
         self._learn(history)
+
+    def shortened(self, known: int, calendar: Calendar) -> tuple[str, ...]:
+        """Return what a short past cuts, of both methods as well."""
+        members = {"forecaster": self.forecaster, "areas_forecaster": self.areas_forecaster}
+        return shortened_past(members, self.past_periods, known, calendar)
 
     def _update(self, history: History) -> None:
         for performance, part in zip(self.performances_, self._histories(history), strict=True):

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.composition import Composition, Member
 from ilp_models.domain.family_reasons import combine_reasons
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
-from ilp_models.model.past_forecasts import Floats, PastForecasts, PastPerformance
+from ilp_models.model.past_forecasts import Floats, PastForecasts, PastPerformance, shortened_past
 
 
 class Wrapper(Forecaster):
@@ -44,6 +45,10 @@ class Wrapper(Forecaster):
     def _fit(self, history: History) -> None:
         self.performance_ = PastPerformance.from_history(self.forecaster, history, self.past_periods, self.refit_every)
         self._learn(self.performance_.settled(history))
+
+    def shortened(self, known: int, calendar: Calendar) -> tuple[str, ...]:
+        """Return what a short past cuts, of the wrapped forecaster as well."""
+        return shortened_past({"forecaster": self.forecaster}, self.past_periods, known, calendar)
 
     def _update(self, history: History) -> None:
         self.performance_.advance(history)

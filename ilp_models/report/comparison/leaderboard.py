@@ -1,6 +1,6 @@
 """The leaderboard of a comparison, as a DataFrame and as a LaTeX table for papers.
 
-It includes the forecasters that did not run and the bounds (noise floor, true intensity, oracle).
+It includes the forecasters that did not run and the bounds (ceiling, true intensity, oracle).
 """
 
 from collections.abc import Collection, Mapping
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.replay import Cost
-from ilp_models.domain.scores import ALL, ScoreTable
+from ilp_models.domain.scores import ALL, SECOND, ScoreTable, second_baseline
 
 FORECASTER: Final = "forecaster"
 BOUND: Final = "bound"
@@ -61,7 +61,7 @@ def leaderboard(
     for lead in sorted(map(int, pooled["lead"].unique())):
         wide = _scores(pooled[pooled["lead"] == lead])
         wide = _add_skill(wide, _pool(skill, lead), _pool(confidence, lead), participants)
-        parts.append(_add_cost(wide, participants).assign(lead=lead)[_column_order()])
+        parts.append(_add_cost(wide, participants).assign(lead=lead)[_column_order(second_baseline(skill))])
     return pd.concat(parts, ignore_index=True)
 
 
@@ -93,12 +93,18 @@ def _add_skill(
     wide: pd.DataFrame, skill: pd.DataFrame, confidence: pd.DataFrame, participants: Participants
 ) -> pd.DataFrame:
     """Add skill, verdict and membership of the model confidence set; sort by deviance."""
-    wide = wide.join(skill.rename(columns={"low": "skill_low", "high": "skill_high"}))
+    ends = ("low", "high")
+    names = {end: f"skill_{end}" for end in ends} | {f"{SECOND}{end}": f"{SECOND}skill_{end}" for end in ends}
+    wide = wide.join(skill.rename(columns=names))
     wide = wide.join(confidence.rename(columns={"p_value": "confidence_p_value", "inside": "in_confidence_set"}))
     bound = ~wide.index.isin(confidence.index)
     wide["kind"] = np.where(bound, BOUND, FORECASTER)
     wide["verdict"] = wide["verdict"].mask(bound | (wide.index == participants.baseline), "")
     wide.loc[participants.baseline, ["skill_low", "skill_high", "p_value"]] = np.nan
+    if second := second_baseline(skill):
+        columns = [f"{SECOND}{name}" for name in ("skill_low", "skill_high", "p_value")]
+        wide.loc[second, columns] = np.nan
+        wide[f"{SECOND}verdict"] = wide[f"{SECOND}verdict"].mask(bound | (wide.index == second), "")
     truth = skill["skill"].reindex(list(participants.ceilings)).max()
     known = wide.index.isin(list(participants.recipes))
     wide["attained"] = (wide["skill"] / truth).where(known) if truth > 0 else np.nan
@@ -109,7 +115,7 @@ def _add_skill(
 def _add_cost(wide: pd.DataFrame, participants: Participants) -> pd.DataFrame:
     """Add cost, recipes and the forecasters that did not run; put the rows into the order of the page."""
     names = list(participants.not_run)
-    not_run = pd.DataFrame({"forecaster": names, "kind": NOT_RUN, "verdict": ""})
+    not_run = pd.DataFrame({"forecaster": names, "kind": NOT_RUN, "verdict": "", f"{SECOND}verdict": ""})
     table = pd.concat([wide.reset_index(names="forecaster"), not_run], ignore_index=True)
     table = table.merge(cost_table(participants).drop(columns="did_not_run"), on="forecaster", how="left")
     table["in_confidence_set"] = table["in_confidence_set"].astype("boolean")
@@ -119,9 +125,11 @@ def _add_cost(wide: pd.DataFrame, participants: Participants) -> pd.DataFrame:
     return table.assign(place=place).sort_values("place", kind="stable", ignore_index=True)
 
 
-def _column_order() -> list[str]:
+def _column_order(second: str) -> list[str]:
     scores = [name for score in SCORES for name in (score, *_interval_columns(score))]
     skill = ["skill", "skill_low", "skill_high", "p_value", "verdict", "attained"]
+    if second:
+        skill += [f"{SECOND}{name}" for name in ("baseline", "skill", "skill_low", "skill_high", "p_value", "verdict")]
     confidence = ["in_confidence_set", "confidence_p_value", "n"]
     return ["lead", "forecaster", "kind", *scores, *skill, *confidence, *_COSTS, "recipe", "did_not_run"]
 
@@ -187,14 +195,24 @@ def escape_latex(text: str) -> str:
     return text.translate(_LATEX_ESCAPES)
 
 
+def _latex_columns(board: pd.DataFrame) -> tuple[_LatexColumn, ...]:
+    """Return the columns; the skill over a second baseline, where there is one, is next to the first."""
+    second = second_baseline(board)
+    if not second:
+        return _LATEX_COLUMNS
+    over = _LatexColumn(f"{SECOND}skill", rf"Over {escape_latex(second)}, \%", 2, 1, 100.0)
+    return (*_LATEX_COLUMNS[:2], over, *_LATEX_COLUMNS[2:])
+
+
 def latex_table(board: pd.DataFrame, baseline: str, protocol: str, ties: Collection[str] = ()) -> str:
     """Return a LaTeX table (booktabs) of the forecasters at the first lead, over all crime types."""
     rows = board[board["lead"] == board["lead"].min()]
+    columns = _latex_columns(board)
     best = {
-        column.score: min(column.distance(value) for value in rows.loc[rows["kind"] == FORECASTER, column.score])
-        for column in _LATEX_COLUMNS
+        column: min(column.distance(value) for value in rows.loc[rows["kind"] == FORECASTER, column.score])
+        for column in columns
     }
-    width = len(_LATEX_COLUMNS) + 3
+    width = len(columns) + 3
     lines = [
         r"% Needs \usepackage{booktabs}.",
         r"\begin{table}",
@@ -203,7 +221,7 @@ def latex_table(board: pd.DataFrame, baseline: str, protocol: str, ties: Collect
         r"  \label{tab:comparison}",
         rf"  \begin{{tabular}}{{l{'r' * (width - 1)}}}",
         r"    \toprule",
-        rf"    Method & {' & '.join(column.head for column in _LATEX_COLUMNS)} & Set & Fit, s \\",
+        rf"    Method & {' & '.join(column.head for column in columns)} & Set & Fit, s \\",
         r"    \midrule",
     ]
     for kind in (FORECASTER, NOT_RUN, BOUND):
@@ -215,25 +233,30 @@ def latex_table(board: pd.DataFrame, baseline: str, protocol: str, ties: Collect
 
 def _latex_caption(protocol: str, baseline: str, rows: pd.DataFrame) -> str:
     lead = int(rows["lead"].iloc[0])
+    second = f" (and of {escape_latex(second_baseline(rows))})" if second_baseline(rows) else ""
     few = rows.loc[rows["kind"] == FORECASTER, "confidence_p_value"].isna().all()
     all_inside = " (too few periods to exclude any)" if few else ""
     return (
         f"Forecasts {lead} period{'s' if lead > 1 else ''} ahead, all crime types. {escape_latex(protocol)} Skill: "
-        f"share of the deviance of {escape_latex(baseline)} removed, with its interval. Captured: share of crime on 5"
+        f"share of the deviance of {escape_latex(baseline)}{second} removed, with its interval. Captured: share of "
+        "crime on 5"
         rf"\,\% of the area. Exp./rec.: expected divided by recorded crimes. Bold: best of a column. Asterisk: "
         "deviance not different from the best (Holm-adjusted). Set: member of the 90"
         rf"\,\% model confidence set{all_inside}. Fit, s: CPU seconds per fit. Rows below the line are bounds, not "
-        "forecasters."
+        "forecasters. Ceiling: expected if expected counts and dispersions of the best are right; it bounds no "
+        "capture rate."
     )
 
 
-def _latex_row(row: dict[str, float | str], best: dict[str, float], ties: Collection[str], width: int) -> str:
+def _latex_row(
+    row: dict[str, float | str], best: Mapping[_LatexColumn, float], ties: Collection[str], width: int
+) -> str:
     name = escape_latex(str(row["forecaster"]))
     if row["kind"] == NOT_RUN:
         reason = f"did not run: {escape_latex(str(row['did_not_run']))}"
         return rf"{name} & \multicolumn{{{width - 1}}}{{p{{0.65\linewidth}}}}{{{reason}}}"
     mark = "$^{*}$" if row["forecaster"] in ties else ""
-    cells = [_latex_cell(column, row, best[column.score]) for column in _LATEX_COLUMNS]
+    cells = [_latex_cell(column, row, least) for column, least in best.items()]
     inside = _MEMBERSHIP.get(row["in_confidence_set"], "")
     fits = float(row["fits"])
     seconds = f"{float(row['fit_cpu_seconds']) / fits:.2f}" if fits > 0 else _LATEX_MISSING
@@ -246,6 +269,6 @@ def _latex_cell(column: _LatexColumn, row: dict[str, float | str], best: float) 
     if row["kind"] == FORECASTER and column.distance(value) == best < np.inf:
         text = rf"\textbf{{{text}}}"
     low, high = (float(row.get(f"{column.score}_{end}", np.nan)) for end in ("low", "high"))
-    if column.score == "skill" and np.isfinite(low):
+    if column.score.endswith("skill") and np.isfinite(low):
         text = f"{text} [{column.text(low)}, {column.text(high)}]"
     return text

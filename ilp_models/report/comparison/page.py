@@ -10,6 +10,7 @@ import pandas as pd
 
 from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.scores import second_baseline
 from ilp_models.report.comparison import figures as plot
 from ilp_models.report.comparison.leaderboard import BOUND, FORECASTER, NOT_RUN, latex_table
 from ilp_models.report.comparison.tables import consistency_matrix, pair_matrix, skill_matrices, ties
@@ -70,6 +71,7 @@ class ComparisonEvidence:
     command: str  # that repeats the run
     attribution: str
     harm: HarmTable | None = None  # share of crime and of harm captured; None without harm sets
+    ceiling: tuple[str, ...] = ()  # how near the forecasters are to it, in sentences
 
     @property
     def lead(self) -> int:
@@ -119,6 +121,7 @@ class ComparisonReport:
             skills=skill_matrices(evidence.skill, evidence.seasons, _scored(board), lead),
             consistency=consistency_matrix(evidence.consistency, _scored(board), lead),
             harm=evidence.harm,
+            second=second_baseline(evidence.skill),
             costs=board.set_index("forecaster").to_dict("index"),
             caveat=CAVEAT,
         )
