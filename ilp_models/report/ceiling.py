@@ -13,16 +13,16 @@ def ceiling_notes(scores: ScoreTable, skill: pd.DataFrame, baseline: str, lead: 
     best = next((name for name in scores.forecasters if ceiling_of(name) in rows.index), None)
     if best is None:
         return ()
-    ceiling = rows.loc[ceiling_of(best)]
-    ends = percent_interval(ceiling["low"], ceiling["high"], 2, sign=True) or "(too few periods for an interval)"
+    ceiling, low, high = (float(rows[column][ceiling_of(best)]) for column in ("skill", "low", "high"))
+    ends = percent_interval(low, high, 2, sign=True) or "(too few periods for an interval)"
     sentences = [
         f"Ceiling: if the expected counts and the dispersions of {best} were right, its skill over {baseline} would be "
         f"{percent(ceiling['skill'], 2, sign=True)} {ends}."
     ]
     own = rows.loc[[name for name in scores.forecasters if name in rows.index], "skill"]
-    above = own[own > ceiling["skill"]]
-    inside = above[above <= ceiling["high"]]
-    beyond = above[above > ceiling["high"]]
+    above = own[own > ceiling]
+    inside = above[above <= high]
+    beyond = above[above > high]
     if len(inside):
         sentences.append(f"Above this ceiling, within what chance allows: {', '.join(inside.index)}.")
     if len(beyond):
