@@ -17,7 +17,7 @@ def ceiling_notes(scores: ScoreTable, skill: pd.DataFrame, baseline: str, lead: 
     ends = percent_interval(low, high, 2, sign=True) or "(too few periods for an interval)"
     sentences = [
         f"Ceiling: if the expected counts and the dispersions of {best} were right, its skill over {baseline} would be "
-        f"{percent(ceiling['skill'], 2, sign=True)} {ends}."
+        f"{percent(ceiling, 2, sign=True)} {ends}."
     ]
     own = rows.loc[[name for name in scores.forecasters if name in rows.index], "skill"]
     above = own[own > ceiling]
