@@ -32,6 +32,8 @@ _PUBLIC = {
     "make_forecast": "pipeline.forecasting",
     "forecast_totals": "pipeline.totals",
     "explain_forecast": "pipeline.forecasting",
+    "split_by_part_of_day": "pipeline.part_of_day",
+    "score_part_of_day": "pipeline.part_of_day",
     "audit_plan": "pipeline.auditing",
     "decide": "pipeline.audit_result",
     "allocate_effort": "pipeline.plan",

@@ -86,6 +86,8 @@ from ilp_models.pipeline.group_assessment import write_group_assessment as write
 from ilp_models.pipeline.group_matrix import read_group_matrix as read_group_matrix
 from ilp_models.pipeline.harm_sets import load_harm_set as load_harm_set
 from ilp_models.pipeline.intake import suggest_data_settings as suggest_data_settings
+from ilp_models.pipeline.part_of_day import score_part_of_day as score_part_of_day
+from ilp_models.pipeline.part_of_day import split_by_part_of_day as split_by_part_of_day
 from ilp_models.pipeline.plan import allocate_effort as allocate_effort
 from ilp_models.pipeline.pooled_training import train_pooled as train_pooled
 from ilp_models.pipeline.pooled_training import train_pooled_prior as train_pooled_prior

@@ -4,7 +4,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_matrix
+from scipy.special import gammaln
 from scipy.stats import chi2
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -12,6 +14,7 @@ Floats = npt.NDArray[np.floating[Any]]
 HOURS: Final = 168
 _HOUR: Final = 60
 WEEK: Final = HOURS * _HOUR  # minutes
+_LOG_WEIGHTS: Final = (0.0, 14.0)  # from one event to a million
 _MONDAY: Final = np.datetime64("1970-01-05T00:00", "m").astype(np.int64)
 
 
@@ -84,3 +87,23 @@ def _mix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return value ^ (value >> np.uint64(31))
+
+
+def shrunken_shares(sums: Floats, lengths: Floats) -> Floats:
+    """Return the share of each part of the day in each area, shrunk towards the shares of all areas.
+
+    ``sums`` (areas, parts) are aoristic weights, ``lengths`` the shares of the parts in the day. Areas with few events
+    get the shares of all, those with many their own. How much is learned: the weight of the common shares, in events,
+    maximises the likelihood of Dirichlet-multinomial counts.
+    """
+    common = (sums.sum(axis=0) + lengths) / (sums.sum() + 1.0)
+    size = sums.sum(axis=1, keepdims=True)
+
+    def loss(log_weight: float) -> float:
+        weight = np.exp(log_weight)
+        prior = weight * common
+        parts = gammaln(sums + prior) - gammaln(prior)
+        return -float((gammaln(weight) - gammaln(size[:, 0] + weight) + parts.sum(axis=1)).sum())
+
+    weight = np.exp(minimize_scalar(loss, bounds=_LOG_WEIGHTS, method="bounded").x)
+    return np.asarray((sums + weight * common) / (size + weight))

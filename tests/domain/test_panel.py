@@ -107,3 +107,15 @@ def test_an_incomplete_cube_is_refused():
         Panel(counts.isel(period=[0, 2]))
     with pytest.raises(InputError, match="has the dimensions"):
         Panel(counts.transpose("period", "cell", "crime_type"))
+
+
+def test_spans_over_two_days_are_shared_between_them_in_expectation():
+    """Spans from Friday 12:00 to Saturday 18:00: 12 of 30 hours are on Friday."""
+    size = 2000
+    places = 500_000.0 + np.arange(size) % 450, 4_800_000.0 + np.arange(size) // 45.0
+    events = events_at(*places, "2021-01-08 12:00", reported_at="2021-01-10", types=("Burglary",))
+    spans = replace(events, table=events.table.assign(occurred_until=pd.Timestamp("2021-01-09 18:00")))
+    counts = Panel.count(spans, SquareGrid(500).build(spans), Calendar("day")).values.sum(axis=(0, 1))
+    assert counts.sum() == size
+    assert counts[4] == pytest.approx(0.4 * size, abs=4 * np.sqrt(size * 0.24))  # four standard deviations
+    assert counts[4] + counts[5] == size
