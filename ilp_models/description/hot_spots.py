@@ -62,8 +62,8 @@ class HotSpots:
 
     Parameters
     ----------
-    period_days : int, default 28
-        Length of a period in days.
+    period_days : int or None, default 28
+        Length of a period in days; None for calendar months.
     periods : int, default 13
         Number of periods, the last of which ends with the completely reported records. Earlier records are not used.
     significance : float, default 0.05
@@ -112,7 +112,7 @@ class HotSpots:
     ['hot_areas', 'hot_cells', 'hot_changes', 'hot_classes', 'hot_periods']
     """
 
-    period_days: int = 28
+    period_days: int | None = 28
     periods: int = 13
     significance: float = 0.05
     correction: str = "fdr_bh"
@@ -133,7 +133,8 @@ class HotSpots:
         limits = {"period_days": (1, 36_600), "periods": (1, 36_600), "min_events": (0, 1_000_000)}
         for name, (low, high) in limits.items():
             value = getattr(self, name)
-            if not (isinstance(value, int | np.integer) and low <= value <= high):
+            month = name == "period_days" and value is None
+            if not month and not (isinstance(value, int | np.integer) and low <= value <= high):
                 msg = f"description.hot_spots.{name}={value!r} must be a whole number from {low} to {high:,}."
                 raise InputError(msg)
         for name in ("significance", "hot_share", "persistent_share", "recent_share"):
@@ -189,15 +190,17 @@ class HotSpots:
     def _edges(self, data: DescriptionData) -> pd.DatetimeIndex:
         """Return the ends of the periods, the last completely reported day last; one edge if no whole period fits."""
         start, end = data.events.start, data.events.end - data.events.settles_after
-        if data.months_only:  # all events are dated to the first of a month, which 28 days can miss
-            months = pd.date_range(start, end, freq="MS")[-1 - self.periods :]
+        if (
+            data.months_only or self.period_days is None
+        ):  # 28 days can miss the first of a month, where only months are known
+            months = pd.date_range(start.ceil("D"), end.floor("D"), freq="MS")[-1 - self.periods :]
             return months if len(months) else pd.DatetimeIndex([end])
         length = pd.Timedelta(days=self.period_days)
         whole = min(self.periods, max(0, (end - start) // length))
         return pd.DatetimeIndex([end - number * length for number in range(whole, -1, -1)])
 
     def _length(self, data: DescriptionData) -> str:
-        return "one month" if data.months_only else f"{self.period_days} days"
+        return "one month" if data.months_only or self.period_days is None else f"{self.period_days} days"
 
     def _span_note(self, data: DescriptionData, edges: pd.DatetimeIndex) -> str:
         """Return which periods are described."""
@@ -212,7 +215,9 @@ class HotSpots:
             text += f" The records do not cover {self.periods} periods."
         text += f" Earlier records, which do not count: {early:,}." if early else ""
         late = int((data.counted.table["occurred_at"] >= edges[-1]).sum())
-        return text + (f" Later records, left out because they are not completely reported: {late:,}." if late else "")
+        return text + (
+            f" Later records, whose period is not complete or not completely reported: {late:,}." if late else ""
+        )
 
     def _test(self, kind: str, counts: Integers, data: DescriptionData, notes: list[str]) -> _Result:
         """Return Gi*, p-values and hot spots of one crime type."""
@@ -275,7 +280,7 @@ class HotSpots:
         last = periods[periods["last"] == periods["last"].max()]
         facts: dict[str, float | int | str] = {
             "periods": len(edges) - 1,
-            "period_days": self.period_days,
+            "period_days": self.period_days or "month",
             "period_length": length,
             "types_tested": int((last["state"] == _TESTED).sum()),  # in the last period
             "hot_spots": int(tables["hot_cells"]["hot_now"].sum()),

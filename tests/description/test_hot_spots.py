@@ -199,7 +199,19 @@ def test_periods_end_with_what_is_completely_reported():
     part = HotSpots(periods=3).describe(DescriptionData(late, data.grid))
     assert part.tables["hot_periods"]["last"].max() == data.events.end - pd.Timedelta(days=15)
     left = (data.events.table["occurred_at"] >= data.events.end - pd.Timedelta(days=14)).sum()
-    assert f"Later records, left out because they are not completely reported: {left:,}." in part.notes[0]
+    assert f"Later records, whose period is not complete or not completely reported: {left:,}." in part.notes[0]
+
+
+def test_periods_can_be_calendar_months():
+    data = city([(5, 5, 0, 280)])  # from 1 January 2024, at any time of the day, to 7 October
+    part = HotSpots(period_days=None, periods=4).describe(data)
+    periods = part.tables["hot_periods"]
+    assert [f"{day:%m-%d}" for day in periods["first"].unique()] == ["06-01", "07-01", "08-01", "09-01"]
+    assert periods["last"].max() == pd.Timestamp("2024-09-30")
+    month = data.events.table["occurred_at"].dt.month
+    assert periods["events"].sum() == month.between(6, 9).sum()
+    assert part.facts["period_length"] == "one month"
+    assert f"not complete or not completely reported: {(month == 10).sum():,}." in part.notes[0]
 
 
 @pytest.mark.parametrize(

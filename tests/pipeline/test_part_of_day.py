@@ -96,11 +96,11 @@ def test_records_without_times_or_a_year_are_refused():
 
 
 def test_the_task_forecast_writes_the_split_and_its_marking(tmp_path):
-    run_task("forecast", tmp_path, "parts_of_day=[0,12]")
-    split, grid = (pd.read_csv(tmp_path / name) for name in ("part_of_day.csv", "grid.csv"))
+    folder = run_task("forecast", tmp_path, "parts_of_day=[0,12]").folder
+    split, grid = (pd.read_csv(folder / name) for name in ("part_of_day.csv", "grid.csv"))
     assert split["part"].unique().tolist() == ["00:00 to 12:00", "12:00 to 00:00"]
     assert split["expected"].sum() == pytest.approx(grid["expected"].sum(), rel=1e-5)
     assert set(split["grade"]) == {"research"}
     with pytest.raises(InputError, match="in ascending order"):
         run_task("forecast", tmp_path / "again", "parts_of_day=[12,0]")
-    assert not (tmp_path / "again" / "grid.csv").exists()
+    assert not list((tmp_path / "again").rglob("grid.csv"))
