@@ -25,6 +25,7 @@ from ilp_models.export.geopackage import write_geopackage
 from ilp_models.export.geoparquet import write_geoparquet
 from ilp_models.export.gis_formats import check_cells, write_geojson, write_geotiff
 from ilp_models.export.marking import GRADES, Marking, Provenance, mark
+from ilp_models.export.rocrate import METADATA
 from ilp_models.export.table import CellTable, risk_table
 from ilp_models.export.workbook import check_rows, write_workbook
 
@@ -36,6 +37,7 @@ FILE_NAMES: Final[Mapping[str, str]] = {
     "xlsx": "grid.xlsx",
     "geotiff": "grid.tif",
 }
+DOCUMENTS: Final[Mapping[str, str]] = {"atrs": "atrs.json", "rocrate": METADATA}  # about the run behind an export
 _STAGING: Final = ".export-"
 WRITE_ERRORS: Final = (
     OSError,
@@ -47,12 +49,15 @@ WRITE_ERRORS: Final = (
     pyogrio.errors.FeatureError,
 )
 _Write = Callable[[gpd.GeoDataFrame, Marking, Path], None]
+Describe = Callable[[Marking, Path], None]  # adds documents to the folder of the exported files
 
 
 def graded_file_names(grade: str) -> dict[str, str]:
     """Return file names that include the grade, for exports outside the run folder."""
     suffix = "research-only" if grade == "research" else grade
-    return {form: "{0}-{2}.{1}".format(*name.split("."), suffix) for form, name in FILE_NAMES.items()}
+    names = {**FILE_NAMES, "atrs": DOCUMENTS["atrs"]}
+    graded = {form: "{0}-{2}.{1}".format(*name.split("."), suffix) for form, name in names.items()}
+    return {**graded, "rocrate": METADATA}  # the standard sets this name
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,8 @@ class Export:
         object.__setattr__(self, "formats", tuple(self.formats))
         unknown = [name for name in self.formats if name not in FILE_NAMES]
         if unknown or not self.formats:
-            msg = f"export.formats={list(self.formats)} is not valid. Choose from {', '.join(FILE_NAMES)}."
+            about = f" `ilp export` also has {', '.join(DOCUMENTS)}." if set(unknown) <= set(DOCUMENTS) else ""
+            msg = f"export.formats={list(self.formats)} is not valid. Choose from {', '.join(FILE_NAMES)}.{about}"
             raise InputError(msg)
         check_decimal(self.decimal, "export.decimal")
         if self.grade not in GRADES:
@@ -112,8 +118,12 @@ class Export:
         names: Mapping[str, str] = FILE_NAMES,
         *,
         scores: pd.DataFrame | None = None,
+        describe: Describe | None = None,
     ) -> list[Path]:
-        """Write the files atomically and return their paths; ``scores`` of a backtest are a sheet of the workbook."""
+        """Write the files atomically and return their paths.
+
+        ``scores`` of a backtest are a sheet of the workbook. ``describe`` adds documents about the files.
+        """
         marking = mark(forecast, provenance, decision, self.grade)
         cell_table = grid if isinstance(grid, CellTable) else CellTable.from_grid(grid)
         marking = replace(marking, facts={**marking.facts, **cell_table.facts}, decimal=self.decimal)
@@ -133,6 +143,8 @@ class Export:
             with tempfile.TemporaryDirectory(prefix=_STAGING, dir=folder, ignore_cleanup_errors=True) as temporary:
                 for name in self.formats:
                     writers[name](table, marking, Path(temporary, names[name]))
+                if describe is not None:
+                    describe(marking, Path(temporary))
                 return [path.replace(folder / path.name) for path in sorted(Path(temporary).iterdir())]
         except WRITE_ERRORS as error:
             reason = str(error).partition("\n")[0]

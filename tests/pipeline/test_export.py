@@ -13,6 +13,7 @@ from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.export import marking
 from ilp_models.export.reader import read_forecast
 from ilp_models.pipeline import clock as present
+from tests.audit.audit_inputs import GOVERNANCE
 from tests.pipeline.small_city import LENIENT, copy_run, run_apart, run_task
 
 FORMATS = "formats=[parquet,gpkg,geojson,csv,xlsx,geotiff]"
@@ -66,6 +67,24 @@ def test_an_admitted_forecast_leaves_for_allocation_with_its_decision(admitted, 
     assert facts["use"].startswith("admitted for resource allocation until ")
     for name in names:
         assert name in done.text
+
+
+def test_documents_take_the_same_path_and_say_what_is_missing(admitted, withheld, tmp_path):
+    done = export(tmp_path, admitted.folder, "allocation", "formats=[rocrate,atrs]")
+    record = json.loads((done.folder / "atrs-allocation.json").read_text())
+    assert record["record"]["appeals_and_review"] == GOVERNANCE["complaints"]
+    assert record["record"]["model_type"].startswith("Forecaster lightgbm (LightGBM), recipe ")
+    assert f"Transparency record: {record['required_filled']} required fields are filled." in done.text
+    assert "missing: contact_email; state it with `contact_email` in the file of statements" in done.text
+    crate = {one["@id"]: one for one in json.loads((done.folder / "ro-crate-metadata.json").read_text())["@graph"]}
+    assert crate["forecast-allocation.parquet"]["conditionsOfAccess"].startswith("admitted for resource allocation")
+    assert {"decision.json", "skill.csv", "summary.csv", "atrs-allocation.md"} <= {*crate}
+    line = [json.loads(one) for one in (tmp_path / "register.jsonl").read_text().splitlines()][-1]
+    assert {"ro-crate-metadata.json", "atrs-allocation.json"} <= {*line["content"]["files"]}
+    with pytest.raises(WithheldError):
+        export(tmp_path, withheld.folder, "allocation", "formats=[rocrate]")
+    research = export(tmp_path, withheld.folder, "research", "formats=[rocrate]")
+    assert "research only - not for resource" in (research.folder / "ro-crate-metadata.json").read_text()
 
 
 def test_a_withheld_forecast_is_refused_for_allocation(withheld, tmp_path):
