@@ -27,6 +27,8 @@ _PUBLIC = {
     # run
     "run_backtest": "pipeline.backtesting",
     "compare_forecasts": "pipeline.comparison",
+    "seal_forecasts": "pipeline.forecast_seal",
+    "write_rival_kit": "pipeline.rival_kit",
     "train_pooled": "pipeline.pooled_training",
     "train_pooled_prior": "pipeline.pooled_training",
     "make_forecast": "pipeline.forecasting",

@@ -79,6 +79,7 @@ from ilp_models.pipeline.description import describe_events as describe_events
 from ilp_models.pipeline.description import write_description as write_description
 from ilp_models.pipeline.events_reader import load_toronto as load_toronto
 from ilp_models.pipeline.events_reader import read_events as read_events
+from ilp_models.pipeline.forecast_seal import seal_forecasts as seal_forecasts
 from ilp_models.pipeline.forecasting import explain_forecast as explain_forecast
 from ilp_models.pipeline.forecasting import make_forecast as make_forecast
 from ilp_models.pipeline.group_assessment import assess_groups as assess_groups
@@ -93,6 +94,7 @@ from ilp_models.pipeline.pooled_training import train_pooled as train_pooled
 from ilp_models.pipeline.pooled_training import train_pooled_prior as train_pooled_prior
 from ilp_models.pipeline.region import read_region as read_region
 from ilp_models.pipeline.region import write_region as write_region
+from ilp_models.pipeline.rival_kit import write_rival_kit as write_rival_kit
 from ilp_models.pipeline.run_folder import load_approved as load_approved
 from ilp_models.pipeline.study import describe_code as describe_code
 from ilp_models.pipeline.threat_files import write_threat_assessment as write_threat_assessment

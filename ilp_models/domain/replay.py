@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Optional, Self
+from typing import Final, Optional, Self
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,18 @@ import xarray as xr
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import DIMS
+
+# What is known of the counts around the expected one.
+NEGATIVE_BINOMIAL: Final = "negative_binomial"  # dispersion and quantiles
+SAMPLES: Final = "samples"  # draws, and their quantiles
+QUANTILES: Final = "quantiles"
+EXPECTED: Final = "expected"  # nothing
+_PARTS: Final = {
+    NEGATIVE_BINOMIAL: ("quantiles", "dispersion"),
+    SAMPLES: ("quantiles", "samples"),
+    QUANTILES: ("quantiles",),
+    EXPECTED: (),
+}
 
 
 @dataclass(frozen=True)
@@ -121,6 +133,11 @@ class Replay:
         Seconds and memory of the forecasts of all leads together; None if unknown.
     terms : ReplayTerms, optional
         Reporting delay and refit interval; None if unknown.
+    distribution : str, default "negative_binomial"
+        ``negative_binomial``, ``samples``, ``quantiles`` or ``expected``. Only forecasts that others handed in have
+        another than the first: what they lack is NaN in ``quantiles`` and ``dispersion``.
+    samples : DataArray, optional
+        Draws of the counts, dims (sample, crime_type, cell, period), with the distribution ``samples``.
 
     Raises
     ------
@@ -137,6 +154,8 @@ class Replay:
     observed: xr.DataArray
     cost: Cost | None = None
     terms: ReplayTerms | None = None
+    distribution: str = NEGATIVE_BINOMIAL
+    samples: xr.DataArray | None = None
 
     def __post_init__(self) -> None:
         """Refuse forecasts and counts of different units."""
@@ -147,6 +166,11 @@ class Replay:
             if not self.expected.indexes[name].equals(self.observed.indexes[name]):
                 msg = f"Forecasts of {self.forecaster} and observations differ in their {name}."
                 raise InputError(msg)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of the parts of its distribution that are known."""
+        return _PARTS[self.distribution]
 
     @property
     def delay(self) -> int:

@@ -184,14 +184,15 @@ class ScoreTable:
     def by_period(self, score: str, lead: int = 1, crime_type: str = ALL) -> tuple[pd.DataFrame, pd.Series]:
         """Return the numerators (periods x forecasters) and the common denominators of a pooled score.
 
-        The pooled score is ``numerators.sum() / denominators.sum()``. Raises InputError where a forecaster lacks the
-        score.
+        The pooled score is ``numerators.sum() / denominators.sum()``. Forecasters without the score are left out.
+        Raises InputError if nobody has it, or forecasters have it in different periods.
         """
         rows = self.table[(self.table["lead"] == lead) & self.table["forecaster"].isin(self.forecasters)]
         rows = rows if crime_type == ALL else rows[rows["crime_type"] == crime_type]
         if not (rows["score"] == score).any():
             msg = f"There is no score {score!r} of {crime_type!r} at lead {lead}. See the column score of scores.csv."
             raise InputError(msg)
+        scored = set(rows.loc[rows["score"] == score, "forecaster"])
         rows = rows[rows["score"].isin(required_scores(score, list(rows["score"].unique())))]
         wide = rows.pivot_table(index=list(UNIT), columns="score", values="value", sort=False, observed=True)
         names, wide = list(wide.columns), wide.reset_index()
@@ -201,7 +202,7 @@ class ScoreTable:
             wide[["period", "forecaster"]]
             .assign(part=part.astype(float))
             .pivot_table(index="period", columns="forecaster", values="part", aggfunc="sum", dropna=False)
-            .reindex(columns=list(self.forecasters))
+            .reindex(columns=[one for one in self.forecasters if one in scored])
             for part in sums
         )
         if not np.allclose(denominators.to_numpy(), denominators.to_numpy()[:, :1], rtol=1e-9, atol=0.0):

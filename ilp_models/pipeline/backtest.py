@@ -16,6 +16,7 @@ from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.backtesting import run_backtest
 from ilp_models.pipeline.borders import models_across_borders
 from ilp_models.pipeline.outputs import INTAKE, read_study, write_scores
+from ilp_models.pipeline.rival_kit import check_kit_folder, write_rival_kit
 from ilp_models.pipeline.study import check_names
 from ilp_models.pipeline.terminal_text import score_lines
 from ilp_models.pipeline.tracking import record_backtest, record_files, tracked_run
@@ -41,10 +42,13 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     command: str = "",
     neighbours: Neighbours | None = None,
     decimal: str = "point",
+    kit: str | None = None,
 ) -> str:
     """Write scores, summary and skill, and return the comparison as text."""
     check_names(model, scoring__baseline=scoring.baseline)
     check_decimal(decimal, "decimal")
+    if kit is not None:
+        check_kit_folder(kit)
     tracking.check()
     trials.check()
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest)
@@ -72,4 +76,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         record_backtest_trials(trials, "backtest", result, folder)
         record_backtest(tracked, result)
         record_files(tracked, [*write_scores(result, folder, decimal=decimal), folder / INTAKE])
-    return f"{score_lines(result)}\n\n{result.protocol}\nFiles: {folder}"
+    lines = [score_lines(result), "", result.protocol, f"Files: {folder}"]
+    if kit is not None:
+        lines.append(f"Kit for rivals: {write_rival_kit(result, kit)[0].parent}")
+    return "\n".join(lines)

@@ -21,7 +21,7 @@ from ilp_models.domain.grid import Grid, GridSpec
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ScoreTable, is_bound, with_second
-from ilp_models.pipeline.stored_forecasts import StoredForecasts, find_stored, select_stored
+from ilp_models.pipeline.stored_forecasts import RivalForecast, StoredForecasts, find_stored, select_stored
 from ilp_models.pipeline.study import Study, check_names, open_study
 from ilp_models.report.plots import Figure, plot_skill
 from ilp_models.scoring.hot_spots import hit_curve
@@ -70,6 +70,7 @@ class Backtest:
     recipes: Mapping[str, str] = field(default_factory=dict)  # by name, those of stored forecasts included
     storage: Mapping[str, str] = field(default_factory=dict)  # by name, the folder of the stored forecasts
     stored: StoredForecasts = field(default_factory=StoredForecasts)
+    rivals: tuple[RivalForecast, ...] = ()  # forecasts that others handed in
     computed: Mapping[str, str] = field(default_factory=dict)  # digests of the replays that no stored forecast is in
     compute: Compute = field(default_factory=LocalProcesses)
     store: Path = Path(STORE)

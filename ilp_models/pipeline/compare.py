@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ilp_models.audit.register.register import Register
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.data.neighbours import Neighbours
 from ilp_models.domain.calendar import Calendar
@@ -17,6 +18,7 @@ from ilp_models.pipeline.backtesting import run_backtest
 from ilp_models.pipeline.borders import models_across_borders
 from ilp_models.pipeline.comparison import compare_forecasts, comparison_evidence
 from ilp_models.pipeline.outputs import INTAKE, read_study, write_scores
+from ilp_models.pipeline.rival_forecasts import check_forecasts
 from ilp_models.pipeline.stored_forecasts import find_stored
 from ilp_models.pipeline.study import check_names
 from ilp_models.pipeline.terminal_text import score_lines
@@ -35,6 +37,9 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     layers: Mapping[str, Any],
     model: Mapping[str, Forecaster],
     runs: str | Sequence[str],
+    forecasts: str | Sequence[str],
+    rival_dispersion: str,
+    register: str,
     backtest: RollingOrigin,
     scoring: Scoring,
     report: ComparisonReport,
@@ -50,6 +55,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """Write page, tables and figures of a comparison, and return it as text."""
     check_names(model, scoring__baseline=scoring.baseline)
     find_stored(runs)  # a wrong folder is reported before any work is done
+    check_forecasts(forecasts, rival_dispersion)
     check_decimal(decimal, "decimal")
     tracking.check()
     trials.check()
@@ -63,7 +69,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         "backtest": backtest,
         "scoring": scoring,
     }
-    with tracked_run(tracking, "compare", study, command=command, runs=runs, **parts) as tracked:
+    with tracked_run(tracking, "compare", study, command=command, runs=runs, forecasts=forecasts, **parts) as tracked:
         tested = run_backtest(
             model,
             study.events,
@@ -77,7 +83,14 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
             **vars(backtest),
         )
         record_backtest_trials(trials, "compare", tested, folder)
-        result = compare_forecasts(tested, compute=compute)
+        result = compare_forecasts(
+            tested,
+            forecasts=forecasts,
+            rival_dispersion=rival_dispersion,
+            register=Register(Path(register)),
+            compute=compute,
+        )
+        tested = result.backtest
         evidence = comparison_evidence(result, command)
         scores = write_scores(tested, folder, result.skill, decimal)
         files = [*scores, *result.write(folder, decimal), *report.write(folder, evidence)]

@@ -10,15 +10,17 @@ from typing import Any, Final
 
 import pandas as pd
 
+from ilp_models.audit.register.register import Register
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.recipe import describe
-from ilp_models.domain.replay import Replay
+from ilp_models.domain.replay import NEGATIVE_BINOMIAL, Replay
 from ilp_models.domain.scores import ALL, ScoreTable, is_bound, with_second
 from ilp_models.domain.text_output import write_table
 from ilp_models.model.true_intensity import TrueIntensity
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.rival_forecasts import OMIT, with_rivals
 from ilp_models.report.ceiling import ceiling_notes
 from ilp_models.report.comparison.leaderboard import Participants, cost_table, leaderboard
 from ilp_models.report.comparison.page import ComparisonEvidence, MethodCard, TopTwo
@@ -111,13 +113,28 @@ class ComparisonResult:
         return [folder / "leaderboard.parquet", *(folder / f"{name}.csv" for name in tables)]
 
 
-def compare_forecasts(backtest: Backtest, *, compute: Compute | None = None) -> ComparisonResult:
+def compare_forecasts(
+    backtest: Backtest,
+    *,
+    forecasts: str | Sequence[str] = (),
+    rival_dispersion: str = OMIT,
+    register: Register | None = None,
+    compute: Compute | None = None,
+) -> ComparisonResult:
     """Compare the forecasters of a backtest: paired tests, confidence set, calibration, consistency and cost.
 
     Parameters
     ----------
     backtest : Backtest
         Forecasts and scores; stored forecasts of other runs join through ``run_backtest(..., stored=...)``.
+    forecasts : str or sequence of str, optional
+        Files of forecasts that were made outside this package, with the columns ``crime_type``, ``cell``, ``period``,
+        ``expected`` and more (docs/comparison.md). The result holds them in its ``backtest``.
+    rival_dispersion : {"omit", "fitted"}, default "omit"
+        Files without a distribution have no scores of distributions (``omit``), or scores with a dispersion that is
+        fitted on earlier test periods (``fitted``). Their names then say so.
+    register : Register, optional
+        The register that seals of the files are looked up in.
     compute : Compute, optional
         Where the work runs; by default in local processes.
 
@@ -125,11 +142,18 @@ def compare_forecasts(backtest: Backtest, *, compute: Compute | None = None) -> 
     -------
     ComparisonResult
         Tables, which show, plot and write themselves.
+
+    Raises
+    ------
+    InputError
+        If a file of forecasts has other units or cannot be read, or its manifest has another digest.
     """
+    backtest = with_rivals(backtest, forecasts, rival_dispersion, register)
     scores, floor = backtest.scores, backtest.scoring.floor
     ceilings = tuple(name for name, model in backtest.models.items() if isinstance(model, TrueIntensity))
     costs = {replay.forecaster: replay.cost for replay in backtest.replays}
-    field = Participants(backtest.scoring.baseline, ceilings, backtest.recipes, costs, backtest.not_run)
+    seals = {one.name: one.seal for one in backtest.rivals}
+    field = Participants(backtest.scoring.baseline, ceilings, backtest.recipes, costs, backtest.not_run, seals)
     forecasters = _without(scores, field.ceilings)
     pairs = _for_each(paired_tests, forecasters)
     skill = with_paired_verdicts(backtest.skill(field.baseline), pairs, field.baseline)
@@ -158,11 +182,12 @@ def compare_forecasts(backtest: Backtest, *, compute: Compute | None = None) -> 
     )
 
 
-def calibrations(task: tuple[Replay, Bootstrap, float]) -> tuple[pd.DataFrame, ...]:
-    """Return calibration, PIT histogram, coverage and consistency tests of one replay."""
+def calibrations(task: tuple[Replay, Bootstrap, float]) -> tuple[pd.DataFrame | None, ...]:
+    """Return calibration, PIT histogram, coverage and consistency tests of one replay; None if they need more."""
     replay, bootstrap, floor = task
-    tables = (table_of(replay, bootstrap) for table_of in (calibration_table, pit_histogram, coverage_by_decile))
-    return *tables, consistency(replay, bootstrap, floor)
+    whole = replay.distribution == NEGATIVE_BINOMIAL  # PIT and coverage in parts need the probability of each count
+    tables = [table_of(replay, bootstrap) if whole else None for table_of in (pit_histogram, coverage_by_decile)]
+    return calibration_table(replay, bootstrap), *tables, consistency(replay, bootstrap, floor)
 
 
 def season_skills(scores: ScoreTable, baseline: str) -> pd.DataFrame:
@@ -256,6 +281,8 @@ def _method_cards(backtest: Backtest) -> Iterator[MethodCard]:
         yield MethodCard(name, kind, _about(type(forecaster)), flat, backtest.storage[name], _OWN)
     for one in backtest.stored.present:
         yield MethodCard(one.name, "", (), {}, one.recipe, f"stored as {one.stored_as} in {one.folder}")
+    for rival in backtest.rivals:
+        yield MethodCard(rival.name, "", (), {}, rival.recipe, rival.source)
 
 
 def _about(kind: type) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Stored forecasts of other runs, which join a comparison under their name."""
+"""Stored forecasts of other runs, and those that rivals handed in, which join a comparison under their name."""
 
 import re
 from collections import Counter
@@ -69,6 +69,23 @@ class StoredForecasts:
         lines = [f"Stored forecasts of other runs: {names}."] if names else []
         lines += [f"{len(self.excluded)} stored forecaster(s) excluded: cutoffs missing."] if self.excluded else []
         return " ".join(lines)
+
+
+@dataclass(frozen=True)
+class RivalForecast:
+    """The forecasts of one rival, in one or several files."""
+
+    name: str  # in this comparison
+    files: tuple[Path, ...]
+    recipe: str  # digits of the digest of the files
+    seal: str  # `sealed`, `stated` or `unsealed`; of several files the weakest
+    given: str  # what is known of the distribution, in words
+    suspect: str = ""  # a warning about an error that chance does not allow
+
+    @property
+    def source(self) -> str:
+        """Files, seal and distribution in one line."""
+        return f"handed in as {', '.join(map(str, self.files))}; {self.seal}; {self.given}"
 
 
 @dataclass(frozen=True)

@@ -75,12 +75,14 @@ def score_lines(backtest: Backtest, adjusted: pd.DataFrame | None = None) -> str
     skill, second = skills.set_index("forecaster"), second_baseline(skills)
     over = f"{'over ' + second:>24}" if second else ""
     lines = [f"{'forecaster':<22}{'deviance':>10}{'skill over ' + baseline:>34}{over}{'hit 5 %':>9}{'sum ratio':>11}"]
+    seals = {one.name: f"  {one.seal}" for one in backtest.rivals}
     for name in _best_first(values):
         row = values.loc[name]
         known: Any = skill.loc[name] if name in skill.index else None
         lines.append(
             f"{name:<22}{_cell(row, 'deviance', '.4f'):>10}{_skill(known, name, baseline):>34}{_second(known, second)}"
             f"{_cell(row, 'hit_rate_05', '.1%'):>9}{_cell(row, 'sum_ratio', '.3f'):>11}"
+            f"{seals.get(name, '')}"
         )
     lines.extend(_not_run_lines(backtest.not_run))
     notes = ceiling_notes(backtest.scores, skills, baseline, int(summary["lead"].min()))

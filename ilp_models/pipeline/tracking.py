@@ -130,7 +130,8 @@ def _record_history(child: TrackedRun, backtest: Backtest, name: str) -> None:
     series, known = {}, set(backtest.scores.table["score"].unique())
     for score in (one for one in _HEADLINE if one in known):
         numerator, denominator = backtest.scores.by_period(score, 1)
-        series[f"by_period/{score}"] = (numerator[name] / denominator).tolist()
+        if name in numerator:
+            series[f"by_period/{score}"] = (numerator[name] / denominator).tolist()
     child.history(series)
 
 

@@ -58,7 +58,7 @@ def _check_values(replay: Replay) -> None:
     ):
         msg = f"The dispersion of {replay.forecaster} does not cover the same cells and periods as its expected counts."
         raise InputError(msg)
-    for name in ("expected", "quantiles", "dispersion", "observed"):
+    for name in ("expected", *replay.parts, "observed"):
         values = np.asarray(getattr(replay, name).values, dtype=float)
         if not (np.isfinite(values) & (values >= 0)).all():
             msg = (

@@ -11,7 +11,7 @@ from scipy import stats
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import DIMS
-from ilp_models.domain.replay import Replay
+from ilp_models.domain.replay import NEGATIVE_BINOMIAL, Replay
 from ilp_models.domain.scores import ALL
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import log_probability
@@ -68,7 +68,8 @@ def consistency(
         raise InputError(msg)
     level = resampling.confidence
     names, parts = (*replay.crime_types, ALL), []
-    for place, distribution in enumerate(DISTRIBUTIONS):
+    known = DISTRIBUTIONS if replay.distribution == NEGATIVE_BINOMIAL else DISTRIBUTIONS[:1]
+    for place, distribution in enumerate(known):
         types = _units(replay, floor, place)
         for order, test in enumerate(tests):
             generator = np.random.default_rng([resampling.seed, TESTS.index(test), place])
@@ -87,7 +88,7 @@ def consistency(
 
 def _units(replay: Replay, floor: float, scale: float) -> list[_TypeUnits]:
     """Return the units of each crime type, with dispersions times a factor; 0 gives Poisson distributions."""
-    dispersion = replay.dispersion.broadcast_like(replay.expected).transpose(*DIMS)
+    dispersion = replay.dispersion.broadcast_like(replay.expected).transpose(*DIMS) if scale else 0 * replay.expected
     cubes = (np.asarray(cube.values, dtype=float) for cube in (replay.observed, replay.expected, dispersion))
     return [
         _TypeUnits(observed, expected, np.maximum(expected, floor), spread * scale)

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.panel import DIMS
-from ilp_models.domain.replay import Replay
+from ilp_models.domain.replay import NEGATIVE_BINOMIAL, Replay
 from ilp_models.stats.distributions import LEVELS, cumulative, half_mean_difference, log_probability, poisson_deviance
 
 Floats = npt.NDArray[np.float64]
@@ -23,6 +23,17 @@ def crps(observed: npt.ArrayLike, expected: npt.ArrayLike, dispersion: npt.Array
     beyond = mean * (1 - cumulative(y - 1, mean * (1 + spread), spread / (1 + spread)))  # sum of k p(k) over k > y
     distance[hit] = y - mean + 2 * (beyond - y * (1 - cumulative(y, mean, spread)))
     return distance - half_mean_difference(arrays[1], arrays[2])
+
+
+def sample_crps(observed: Floats, samples: Floats) -> Floats:
+    """Return the CRPS of draws (the first axis of ``samples``), in events; smaller is better.
+
+    The fair estimator (Ferro 2014): its expected value does not depend on the number of draws.
+    """
+    count = len(samples)
+    ordered = np.sort(samples, axis=0)
+    weights = (2.0 * np.arange(1, count + 1) - count - 1) / (count * (count - 1))
+    return np.asarray(np.abs(samples - observed).mean(axis=0) - np.tensordot(weights, ordered, axes=1))
 
 
 def mean_scores(observed: Floats, expected: Floats, floor: float) -> dict[str, Floats]:
@@ -45,18 +56,27 @@ def dispersions(replay: Replay) -> Floats:
 def distribution_scores(replay: Replay, floor: float) -> dict[str, Floats]:
     """Return scores of distributions and quantiles, as means over cells by crime type and period.
 
-    Counts are whole numbers: a quantile level is met when ``below <= level <= at most``, and an interval covers more
-    than its level even with a correct distribution.
+    A score that the distribution of a replay does not allow is left out. Counts are whole numbers: a quantile level
+    is met when ``below <= level <= at most``, and an interval covers more than its level even with a correct
+    distribution.
     """
     observed, expected = (np.asarray(cube.values, dtype=float) for cube in (replay.observed, replay.expected))
-    dispersion = dispersions(replay)
-    scores = {
-        "log_score": -log_probability(observed, np.maximum(expected, floor), dispersion).mean(axis=1),
-        "crps": crps(observed, expected, dispersion).mean(axis=1),
-        "brier_any": ((cumulative(0.0, expected, dispersion) - (observed == 0)) ** 2).mean(axis=1),
-    }
+    scores = {}
+    if replay.distribution == NEGATIVE_BINOMIAL:
+        dispersion = dispersions(replay)
+        scores["log_score"] = -log_probability(observed, np.maximum(expected, floor), dispersion).mean(axis=1)
+        scores["crps"] = crps(observed, expected, dispersion).mean(axis=1)
+        scores["brier_any"] = ((cumulative(0.0, expected, dispersion) - (observed == 0)) ** 2).mean(axis=1)
+    elif replay.samples is not None:
+        samples = np.asarray(replay.samples.values, dtype=float)
+        scores["crps"] = sample_crps(observed, samples).mean(axis=1)
+        scores["brier_any"] = (((samples == 0).mean(axis=0) - (observed == 0)) ** 2).mean(axis=1)
+    return scores | _quantile_scores(replay, observed) if "quantiles" in replay.parts else scores
+
+
+def _quantile_scores(replay: Replay, observed: Floats) -> dict[str, Floats]:
     quantiles = dict(zip(QUANTILE_COLUMNS, np.asarray(replay.quantiles.values), strict=True))
-    pinball = np.zeros_like(scores["log_score"])
+    scores, pinball = {}, np.zeros(observed.shape[::2])
     for level, (name, quantile) in zip(LEVELS, quantiles.items(), strict=True):
         scores[f"below_{name}"] = (observed < quantile).mean(axis=1)
         scores[f"at_most_{name}"] = (observed <= quantile).mean(axis=1)

@@ -11,7 +11,7 @@ import pandas as pd
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.harm import HarmSources, sets_side_by_side
 from ilp_models.domain.harm_weights import READINGS
-from ilp_models.domain.replay import Replay
+from ilp_models.domain.replay import NEGATIVE_BINOMIAL, Replay
 from ilp_models.domain.scores import ORACLE, POISSON_DEVIANCE, ScoreTable, ceiling_of
 from ilp_models.scoring.comparability import check_comparable
 from ilp_models.scoring.counts import dispersions, distribution_scores, mean_scores
@@ -121,7 +121,8 @@ class Scoring:
                 observed = np.asarray(replay.observed.values, dtype=float)
                 best[replay.lead] = flagged_events(rank_cells(observed, land), observed, self.land_shares)
             scores = self._scores(replay, land, best[replay.lead])
-            deviance.setdefault(replay.forecaster, []).append(float(scores["deviance"].mean()))
+            if replay.distribution == NEGATIVE_BINOMIAL:
+                deviance.setdefault(replay.forecaster, []).append(float(scores["deviance"].mean()))
             parts.append(_rows(replay.forecaster, replay, scores))
         leader = min(deviance, key=lambda name: float(np.mean(deviance[name])))
         for replay in (each for each in replays if each.forecaster == leader):

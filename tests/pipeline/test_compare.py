@@ -103,7 +103,7 @@ def test_the_leaderboard_holds_everybody_with_the_scores_of_the_summary(done, ta
     assert first.loc["moving_average", "skill"] == pytest.approx(skill.loc[("moving_average", 1, "all"), "skill"])
     assert first.loc["true_intensity", "attained"] == pytest.approx(1)
     whole = pd.read_parquet(done.folder / "leaderboard.parquet")
-    words = ["verdict", "recipe", "did_not_run"]
+    words = ["seal", "verdict", "recipe", "did_not_run"]
     read = board.fillna(dict.fromkeys(words, "")).astype({"in_confidence_set": "boolean"})
     pd.testing.assert_frame_equal(whole, read, check_dtype=False)
 

@@ -4,7 +4,7 @@ It includes the forecasters that did not run and the bounds (ceiling, true inten
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from ilp_models.domain.scores import ALL, SECOND, ScoreTable, second_baseline
 FORECASTER: Final = "forecaster"
 BOUND: Final = "bound"
 NOT_RUN: Final = "not run"
+REPLAYED: Final = "replayed"  # seal of forecasts that this package made, as known at each cutoff
 SCORES: Final = (
     "deviance",
     "log_score",
@@ -50,6 +51,7 @@ class Participants:
     recipes: Mapping[str, str]  # fingerprint of each recipe
     costs: Mapping[str, Cost | None]  # None if the cost is not known
     not_run: Mapping[str, str]  # reason
+    seals: Mapping[str, str] = field(default_factory=dict)  # of forecasts that others handed in
 
 
 def leaderboard(
@@ -121,6 +123,8 @@ def _add_cost(wide: pd.DataFrame, participants: Participants) -> pd.DataFrame:
     table["in_confidence_set"] = table["in_confidence_set"].astype("boolean")
     for name, known in (("recipe", participants.recipes), ("did_not_run", participants.not_run)):
         table[name] = [known.get(forecaster, "") for forecaster in table["forecaster"]]
+    seals = pd.Series([participants.seals.get(name, REPLAYED) for name in table["forecaster"]])
+    table["seal"] = seals.where((table["recipe"] != "") & (table["kind"] != NOT_RUN), "")
     place = table["kind"].map({FORECASTER: 0, NOT_RUN: 1, BOUND: 2})
     return table.assign(place=place).sort_values("place", kind="stable", ignore_index=True)
 
@@ -131,7 +135,7 @@ def _column_order(second: str) -> list[str]:
     if second:
         skill += [f"{SECOND}{name}" for name in ("baseline", "skill", "skill_low", "skill_high", "p_value", "verdict")]
     confidence = ["in_confidence_set", "confidence_p_value", "n"]
-    return ["lead", "forecaster", "kind", *scores, *skill, *confidence, *_COSTS, "recipe", "did_not_run"]
+    return ["lead", "forecaster", "kind", "seal", *scores, *skill, *confidence, *_COSTS, "recipe", "did_not_run"]
 
 
 def _interval_columns(score: str) -> tuple[str, ...]:
@@ -252,6 +256,7 @@ def _latex_row(
     row: dict[str, float | str], best: Mapping[_LatexColumn, float], ties: Collection[str], width: int
 ) -> str:
     name = escape_latex(str(row["forecaster"]))
+    name += f" ({row['seal']})" if row["seal"] not in ("", REPLAYED) else ""
     if row["kind"] == NOT_RUN:
         reason = f"did not run: {escape_latex(str(row['did_not_run']))}"
         return rf"{name} & \multicolumn{{{width - 1}}}{{p{{0.65\linewidth}}}}{{{reason}}}"

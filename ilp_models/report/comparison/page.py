@@ -12,7 +12,7 @@ from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.scores import second_baseline
 from ilp_models.report.comparison import figures as plot
-from ilp_models.report.comparison.leaderboard import BOUND, FORECASTER, NOT_RUN, latex_table
+from ilp_models.report.comparison.leaderboard import BOUND, FORECASTER, NOT_RUN, REPLAYED, latex_table
 from ilp_models.report.comparison.tables import consistency_matrix, pair_matrix, skill_matrices, ties
 from ilp_models.report.formatting import percent, percent_interval
 from ilp_models.report.harm_table import HarmTable
@@ -77,6 +77,11 @@ class ComparisonEvidence:
     def lead(self) -> int:
         """The first lead; figures and most tables show this lead only."""
         return int(self.leaderboard["lead"].min())
+
+    @property
+    def rivals(self) -> bool:
+        """Whether others handed in forecasts."""
+        return bool((~self.leaderboard["seal"].isin(["", REPLAYED])).any())
 
     @property
     def forecasters(self) -> tuple[str, ...]:
@@ -204,6 +209,7 @@ def _first_lead(table: pd.DataFrame, evidence: ComparisonEvidence) -> pd.DataFra
 def _calibration(evidence: ComparisonEvidence, folder: Path) -> dict[str, FigureFile]:
     names = evidence.forecasters
     reliability = plot.plot_reliability(_first_lead(evidence.calibration, evidence), names)
+    names = tuple(name for name in names if name in set(evidence.pit["forecaster"]))  # others have no distribution
     pit = plot.plot_pit(_first_lead(evidence.pit, evidence), names)
     coverage = plot.plot_coverage(_first_lead(evidence.coverage, evidence), names)
     return {

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.scores import ALL, OPPOSITE_VERDICT
-from ilp_models.report.formatting import crime_type_label, percent
+from ilp_models.report.formatting import MISSING, crime_type_label, percent
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def consistency_matrix(table: pd.DataFrame, forecasters: Sequence[str], lead: in
 
 def _consistency_cell(rows: pd.DataFrame | None) -> MatrixCell:
     if rows is None:
-        return MatrixCell("")
+        return MatrixCell(MISSING)
     pool, types = rows[rows["crime_type"] == ALL], rows[rows["crime_type"] != ALL]
     passed = int((types["verdict"] == "consistent").sum())
     verdict = str(pool["verdict"].iloc[0]) if len(pool) else ""

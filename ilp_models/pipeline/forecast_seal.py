@@ -1,0 +1,112 @@
+"""Seals of forecast files: a manifest with a digest and a time, and a line of the register."""
+
+import hashlib
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from ilp_models.audit.register.register import Register, RegisterEntry
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.local_file import local_file
+from ilp_models.pipeline.atomic_files import write_all_or_none
+from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.outputs import write_json
+from ilp_models.pipeline.registration import user
+
+# From strongest to weakest.
+SEALED: Final = "sealed"  # a register has the digest, since before the first period of the file
+STATED: Final = "stated"  # only the manifest says so
+UNSEALED: Final = "unsealed"
+STATES: Final = (SEALED, STATED, UNSEALED)
+
+_ACT: Final = "declared"
+_KEYS: Final = ("file", "sha256", "made_at")
+_MAX_BYTES: Final = 1 << 20
+
+
+def seal_forecasts(path: str | Path, *, register: Register | str | Path | None = None) -> Path:
+    """Write a manifest next to a file of forecasts, and a line to the register, before the first period begins.
+
+    `compare_forecasts` calls a file `sealed` if a register has its digest since before its first period, and `stated`
+    if only the manifest says when it was made. Store the digest of the last line of the register elsewhere: a register
+    that its owner can write again proves nothing to others.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file of forecasts.
+    register : Register, str or Path, optional
+        The register that gets a line; by default none.
+
+    Returns
+    -------
+    Path
+        The manifest, ``<file>.manifest.json``: ``file``, ``sha256`` and ``made_at``.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> import tempfile, ilp_models as ilp
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "rival.csv").write_text("cell,crime_type,period,expected")
+    >>> ilp.seal_forecasts(folder / "rival.csv", register=folder / "register.jsonl").name
+    'rival.csv.manifest.json'
+    """
+    found, moment = local_file(path, "The forecasts "), now()
+    digest = file_digest(found)
+    facts = {"file": found.name, "sha256": digest, "made_at": moment.isoformat()}
+    name = manifest_of(found).name
+    write_all_or_none(found.parent, {name: lambda target: write_json(target, facts)}, "The manifest")
+    if register is not None:
+        content = {"forecast_file": found.name}
+        Register.from_path(register).append(RegisterEntry(_ACT, user(), digest, moment, content))
+    return manifest_of(found)
+
+
+def seal_state(path: Path, begins: datetime, register: Register | None) -> str:
+    """Return the state of the seal of a file whose first period begins at a moment; a wrong digest is an error."""
+    digest, manifest = file_digest(path), manifest_of(path)
+    made = _made_at(manifest, path.name, digest) if manifest.exists() else None
+    lines = () if register is None else register.verify().entries_of(digest)
+    if any(line.act == _ACT and line.moment < begins for line in lines):
+        return SEALED
+    return STATED if made is not None and made < begins else UNSEALED
+
+
+def manifest_of(path: Path) -> Path:
+    """Return the path of the manifest of a file."""
+    return path.with_name(f"{path.name}.manifest.json")
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _made_at(manifest: Path, name: str, digest: str) -> datetime:
+    """Return when a file was made, as its manifest states."""
+    text = local_file(manifest, "The manifest ").read_bytes()[: _MAX_BYTES + 1]
+    try:
+        facts: Any = json.loads(text)
+        given, stated, moment = (str(facts[key]) for key in _KEYS)
+        made = datetime.fromisoformat(moment)
+    except (RecursionError, KeyError, TypeError, ValueError) as error:
+        msg = f"The manifest {manifest} cannot be read. It needs {', '.join(_KEYS)} as JSON; made_at has a time zone."
+        raise InputError(msg) from error
+    if given != name or not re.fullmatch("[0-9a-f]{64}", stated) or stated != digest:
+        msg = (
+            f"The manifest {manifest} is about {given!r} with the digest {stated[:64]}; the file {name} has {digest}. "
+            "The file was changed after the manifest was made. Ask for the original file, or remove the manifest."
+        )
+        raise InputError(msg)
+    if made.tzinfo is None or made.astimezone(UTC) > now():
+        msg = f"The manifest {manifest} has made_at={moment!r}. Give a past time with its zone: 2026-01-05T08:00:00Z."
+        raise InputError(msg)
+    return made
