@@ -185,7 +185,7 @@ class ScoreTable:
         """Return the numerators (periods x forecasters) and the common denominators of a pooled score.
 
         The pooled score is ``numerators.sum() / denominators.sum()``. Forecasters without the score are left out.
-        Raises InputError if nobody has it, or forecasters have it in different periods.
+        Raises InputError if none has it, or they have it in different periods.
         """
         rows = self.table[(self.table["lead"] == lead) & self.table["forecaster"].isin(self.forecasters)]
         rows = rows if crime_type == ALL else rows[rows["crime_type"] == crime_type]

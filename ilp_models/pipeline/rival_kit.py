@@ -157,7 +157,7 @@ def _readme(backtest: Backtest, periods: pd.DataFrame) -> str:
         "baseline": scoring.baseline,
         "source": "" if intake is None else intake.source,
         "start": f"{study.events.start:{_DAY}}",
-        "attribution": study.attribution or "Ask whoever gave you this kit for the licence of the records.",
+        "attribution": study.attribution or "Ask the sender of this kit for the licence of the records.",
     }
     return kit_readme(**{key: printable(fact) if isinstance(fact, str) else fact for key, fact in facts.items()})
 

@@ -28,7 +28,7 @@ def crps(observed: npt.ArrayLike, expected: npt.ArrayLike, dispersion: npt.Array
 def sample_crps(observed: Floats, samples: Floats) -> Floats:
     """Return the CRPS of draws (the first axis of ``samples``), in events; smaller is better.
 
-    The fair estimator (Ferro 2014): its expected value does not depend on the number of draws.
+    The estimator of Ferro (2014): its expected value does not depend on the number of draws.
     """
     count = len(samples)
     ordered = np.sort(samples, axis=0)
