@@ -27,8 +27,7 @@ from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.forecast_seal import STATES, file_digest, seal_state
 from ilp_models.pipeline.rival_units import BacktestUnits, Units
 from ilp_models.pipeline.stored_forecasts import RivalForecast
-from ilp_models.scoring.counts import noise_floor_deviance
-from ilp_models.stats.distributions import LEVELS, fit_dispersion, poisson_deviance, quantiles
+from ilp_models.stats.distributions import LEVELS, expected_deviance, fit_dispersion, poisson_deviance, quantiles
 
 OMIT: Final = "omit"
 FITTED: Final = "fitted"
@@ -38,7 +37,7 @@ _SHORT: Final = 8
 _RECIPE: Final = 16
 _LONGEST_NAME: Final = 60
 _EARLIER_PERIODS: Final = 4  # with fewer known ones the counts are taken as Poisson counts
-_SUSPECT: Final = 0.5  # share of the noise floor
+_SUSPECT: Final = 0.5  # share of the error of Poisson counts, the smallest that chance leaves
 _GIVEN: Final = {
     NEGATIVE_BINOMIAL: "with dispersion",
     SAMPLES: "samples, no log score",
@@ -225,7 +224,7 @@ def _checked_name(name: str, label: str) -> str:
     if is_bound(name) or not name.strip() or len(name) > _LONGEST_NAME or printable(name, lines=False) != name:
         msg = (
             f"{label}: the forecaster name {printable(name[:80], lines=False)!r} cannot be used. Give a name of 1 to "
-            f"{_LONGEST_NAME} letters that is not that of a bound (oracle, floor)."
+            f"{_LONGEST_NAME} letters that is not that of a bound (oracle, ceiling)."
         )
         raise InputError(msg)
     return name
@@ -285,7 +284,7 @@ def _suspicion(name: str, replays: Sequence[Replay]) -> str:
     found = [
         (
             poisson_deviance(one.observed.values, one.expected.values, 1e-9).mean(),
-            noise_floor_deviance(one.expected.values, 1e-9).mean(),
+            expected_deviance(one.expected.values, 0.0, 1e-9).mean(),
         )
         for one in replays
     ]
