@@ -184,11 +184,12 @@ def _dates(values: pd.Series, label: str) -> pd.Series:
     if pd.api.types.is_datetime64_dtype(values):
         dates = values.astype("datetime64[ns]")
     else:
-        unique = pd.Series(values.astype(object).unique())
-        texts = unique.map(lambda one: str(one).partition("/")[0])
+        values = values.astype(object).map(str)
+        unique = pd.Series(values.unique())
+        texts = unique.str.partition("/")[0]
         parsed = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
         zoned = texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True) & texts.str.contains(r"[T ]\d", regex=True)
-        dates = values.astype(object).map(dict(zip(unique, parsed.where(~zoned), strict=True)))
+        dates = values.map(dict(zip(unique, parsed.where(~zoned), strict=True)))
     wrong = dates.isna()
     if wrong.any():
         row = int(wrong.argmax())

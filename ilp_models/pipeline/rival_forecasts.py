@@ -37,6 +37,7 @@ _SHORT: Final = 8
 _RECIPE: Final = 16
 _LONGEST_NAME: Final = 60
 _EARLIER_PERIODS: Final = 4  # with fewer known ones the counts are taken as Poisson counts
+_MOST: Final = 1e6  # of any value: beyond it sums and squares lose their digits
 _SUSPECT: Final = 0.5  # share of the error of Poisson counts, the smallest that chance leaves
 _GIVEN: Final = {
     NEGATIVE_BINOMIAL: "with dispersion",
@@ -236,10 +237,10 @@ def _check_values(given: RivalTable) -> None:
     names = ["expected", *(name for name in ("dispersion", *QUANTILE_COLUMNS) if name in table), *given.samples]
     for name in names:
         values = table[name].to_numpy(dtype=float)
-        wrong = ~(np.isfinite(values) & (values >= 0))
+        wrong = ~((values >= 0) & (values <= _MOST))  # NaN is neither
         if wrong.any():
             row = int(wrong.argmax())
-            text = f"{name}={values[row]:g} is not a finite number of at least 0; {wrong.sum():,} row(s) have one"
+            text = f"{name}={values[row]:g} is not a number from 0 to {_MOST:g}; {wrong.sum():,} row(s) have one"
             raise given.fault(row, f"{text}. Correct them.")
     if "q05" in table:
         steps = np.diff(table[list(QUANTILE_COLUMNS)].to_numpy(dtype=float), axis=1)

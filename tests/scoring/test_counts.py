@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_pinball_loss, mean_poisson_deviance
 
-from ilp_models.scoring.counts import crps, distribution_scores, mean_scores
+from ilp_models.scoring.counts import crps, distribution_scores, mean_scores, sample_crps
 from ilp_models.stats.distributions import LEVELS, log_probability, poisson_deviance
 from tests.builders import replay_of
 
@@ -141,3 +141,16 @@ def test_proper_scores_are_minimal_for_the_true_distribution(truth, factor, disp
 
     assert expected_crps(truth, dispersion) <= expected_crps(truth * factor, dispersion) + 1e-6
     assert expected_crps(truth, dispersion) <= expected_crps(truth, dispersion + factor) + 1e-6
+
+
+def test_crps_of_samples_by_hand_and_on_average_that_of_the_distribution():
+    samples = np.array([0.0, 2.0])[:, None]
+    assert sample_crps(np.array([1.0]), samples).tolist() == [0.0]  # mean distance 1, minus 2 / (2 x 1)
+    assert sample_crps(np.array([5.0]), samples).tolist() == [3.0]
+    generator = np.random.default_rng(3)
+    few = generator.poisson(1.5, (20, 40_000)).astype(float)
+    estimates = sample_crps(np.full(40_000, 3.0), few)
+    np.testing.assert_allclose(
+        estimates[:50], scoringrules.crps_ensemble(np.full(50, 3.0), few.T[:50], estimator="fair")
+    )
+    assert estimates.mean() == pytest.approx(float(crps(3.0, 1.5, 0.0)), abs=4 * estimates.std() / 200)

@@ -70,6 +70,7 @@ class ComparisonEvidence:
     provenance: Mapping[str, str]
     command: str  # that repeats the run
     attribution: str
+    warnings: tuple[str, ...] = ()  # about forecasts that others handed in
     harm: HarmTable | None = None  # share of crime and of harm captured; None without harm sets
     ceiling: tuple[str, ...] = ()  # how near the forecasters are to it, in sentences
 
@@ -142,7 +143,7 @@ def summary(evidence: ComparisonEvidence) -> tuple[str, ...]:
     skill = ""
     if best["forecaster"] != evidence.baseline:
         skill = f": skill {_skill_text(best)} compared with {evidence.baseline}"
-    sentences = [f"{best['forecaster']} has the smallest forecast error (deviance){skill}."]
+    sentences = [f"{best['forecaster']} has the smallest forecast error (deviance){skill}.", *evidence.warnings]
     others = len(rows) - 1
     if others:
         worse = f"It differs from {others - len(best_ties)} of {others} other methods (paired tests, Holm-adjusted)"
