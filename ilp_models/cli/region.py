@@ -26,6 +26,7 @@ from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
 from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_jurisdiction
 from ilp_models.cli.neighbours import with_neighbours
 from ilp_models.cli.settings import ONLY_OF, Settings, find_keys
+from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import IlpError, NotRunError, StorageError
@@ -34,6 +35,7 @@ from ilp_models.domain.region import JurisdictionResult, RunState
 from ilp_models.domain.region_plan import OWN, RegionPlan, as_setting, key_of
 
 _POOL: Final = "pool"  # the task whose result is trained on all jurisdictions together
+_COMPUTE: Final = "compute"
 REGISTER_NAME: Final = "register.jsonl"  # by default, in the folder of a jurisdiction
 # errors of one jurisdiction, which do not stop the others
 _BROKEN: Final = (IlpError, UsageError, HydraException, OmegaConfBaseException, OSError, ValueError)
@@ -88,7 +90,8 @@ class RegionRun:
         shared, own = self.plan.settings, self.plan.exceptions.get(name, ())
         typed = [word for word in self.settings.overrides if key_of(word) not in OWN]
         given = [word for word in (*shared, *own) if not {_group(word), key_of(word)} & self._others]
-        return (f"{JURISDICTION}={name}", *given, *typed, "compute=local", "compute.jobs=1")
+        one_process = ("compute=local", "compute.jobs=1") if _COMPUTE in self.settings.groups else ()
+        return (f"{JURISDICTION}={name}", *given, *typed, *one_process)
 
     @cached_property
     def _others(self) -> set[str]:
@@ -135,11 +138,11 @@ def run_region(
         msg = "A region cannot be run with -m. Run it once for each setting."
         raise UsageError(msg)
     _check_command(settings, config)
-    keys = ("region", "compute", *(["model"] if settings.task == _POOL else []))
+    keys = ("region", *([_COMPUTE] if _COMPUTE in config else []), *(["model"] if settings.task == _POOL else []))
     parts = build_parts({key: config[key] for key in keys})
     output = Path(chosen.runtime.cwd, config["output"])
     run = RegionRun(settings, parts["region"], pipeline.is_readable, output, folder, tuple(flags))
-    results = run.run(parts["compute"])
+    results = run.run(parts.get(_COMPUTE) or LocalProcesses())  # a task without compute needs one for its jurisdictions
     summary: tuple[str, int] = pipeline.finish_region(
         chosen.runtime.choices["region"], settings.task, parts["region"], results, folder, parts.get("model")
     )

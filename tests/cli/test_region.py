@@ -101,6 +101,14 @@ def test_the_command_of_each_jurisdiction(options):
     assert north.fingerprint != south.fingerprint
 
 
+def test_a_task_without_compute_takes_a_region(options):
+    compute = Recorded()
+    region = {"jurisdictions": ["north", "south"], "settings": ["model=[ewma]"]}
+    results = region_run(options, region, "description=[change]", task="describe").run(compute)
+    assert [one.error for one in results] == ["", ""]
+    assert not any(word.startswith(("compute", "model")) for word in compute.jobs[0].words)
+
+
 def test_a_jurisdiction_with_wrong_settings_does_not_stop_the_others(options):
     region = {"jurisdictions": ["north", "west", "south"], "exceptions": {"north": ["grid.sise=750"]}}
     compute = Recorded()
