@@ -225,7 +225,7 @@ class App:
         """Run a task and return 0, or 1 if the task of a region failed for a jurisdiction."""
         task, chosen, code = settings.task, HydraConfig.get(), 0
         folder = Path(chosen.runtime.output_dir)
-        with unfinished(folder), _quiet_warnings():
+        with unfinished(folder), _quiet_warnings(), _figures(cfg.get("figure_formats", "png")):
             pipeline = importlib.import_module(f"{self.pipelines}.{task}")
             accepted = inspect.signature(pipeline.run).parameters
             options = find_options([self.configs])
@@ -291,6 +291,17 @@ def _close_log() -> None:
             handler.close()
     for logger in _FILE_ONLY:
         logger.propagate = True
+
+
+@contextmanager
+def _figures(formats: Any) -> Iterator[None]:
+    """Write figures in more formats than PNG where they are chosen."""
+    if formats in ("png", ["png"]):
+        yield
+        return
+    plots = importlib.import_module("ilp_models.report.plots")  # it loads matplotlib
+    with plots.figure_formats(formats):
+        yield
 
 
 @contextmanager

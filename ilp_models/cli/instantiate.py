@@ -19,6 +19,7 @@ SHARED_KEYS = (
     "bootstrap",
     "harm",
     "exit_code",
+    "figure_formats",
     "from_run",
 )  # only other settings and the command line use them
 _GROUPS: Final = (

@@ -5,18 +5,21 @@ Maps are in :mod:`ilp_models.report.maps`.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from matplotlib import figure as mpl_figure
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
-from ilp_models.domain.errors import StorageError
+from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.scores import ALL, is_bound
 from ilp_models.report.formatting import MISSING, crime_type_label
@@ -38,6 +41,8 @@ _SKILL_RANGE: Final = 5.0  # times the best skill; the axis ends there
 _GROUP_MARKERS: Final = ("o", "s", "^", "D", "v", "P")
 _TRIAL_COLUMNS: Final = ("trial", "best", "seconds", "reason")
 _PANELS_PER_ROW: Final = 3
+FIGURE_FORMATS: Final = ("png", "svg", "pdf")
+_FORMATS: ContextVar[tuple[str, ...]] = ContextVar("figure_formats", default=())
 
 
 class Figure(mpl_figure.Figure):
@@ -60,11 +65,33 @@ def short_label(name: str) -> str:
     return escape_math(name if fits else f"{name[: _LABEL_LENGTH - 1]}\N{HORIZONTAL ELLIPSIS}")
 
 
+@contextmanager
+def figure_formats(formats: Sequence[str]) -> Iterator[None]:
+    """Write each figure in these formats too while the context lasts; PNG is always written, for the pages."""
+    unknown = [name for name in formats if name not in FIGURE_FORMATS]
+    if isinstance(formats, str) or unknown:
+        msg = f"figure_formats={formats} is not valid. Choose from [{', '.join(FIGURE_FORMATS)}]."
+        raise InputError(msg)
+    before = _FORMATS.set(tuple(name for name in formats if name != "png"))
+    try:
+        yield
+    finally:
+        _FORMATS.reset(before)
+
+
 def save_figure(figure: mpl_figure.Figure, path: Path, description: str = "") -> Path:
-    """Write a figure as PNG with a description in its metadata; return the path."""
+    """Write a figure as PNG, and in other chosen formats, with a description in its metadata; return the PNG file.
+
+    Equal figures give equal bytes: no file has a date.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=_DPI, metadata={"Description": description, "Software": "ilp_models"})
+        with rc_context({"svg.hashsalt": "ilp_models"}):
+            for name in _FORMATS.get():
+                about = {"Description": description} if name == "svg" else {"Subject": description}
+                undated = {"svg": "Date", "pdf": "CreationDate"}[name]
+                figure.savefig(path.with_suffix(f".{name}"), dpi=_DPI, metadata={**about, undated: None})
     except OSError as error:
         msg = f"The figure {path} was not written ({error}). Free disk space or choose another folder."
         raise StorageError(msg) from error

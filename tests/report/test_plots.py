@@ -2,8 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.domain.errors import StorageError
+from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.report.plots import (
+    FIGURE_FORMATS,
+    figure_formats,
     frontier_text,
     plot_calibration,
     plot_explanation,
@@ -104,3 +106,24 @@ def test_an_explanation_has_one_bar_per_feature():
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     strongest = explanation.importance()["feature"].head(2).iloc[::-1]
     assert labels == [name.replace("_", " ") for name in strongest]
+
+
+def test_figures_have_equal_bytes_in_each_format_and_no_date(tmp_path):
+    for folder in ("a", "b"):
+        with figure_formats(["png", "svg", "pdf"]):
+            save_figure(plot_frontier(FRONTIER, 1.5), tmp_path / folder / "frontier.png", "Frontier")
+    for name in FIGURE_FORMATS:
+        first, second = ((tmp_path / folder / f"frontier.{name}").read_bytes() for folder in ("a", "b"))
+        assert first == second
+        assert b"CreationDate" not in first
+        assert b"<dc:date>" not in first
+    assert (tmp_path / "a" / "frontier.pdf").read_bytes().startswith(b"%PDF")
+    save_figure(plot_frontier(FRONTIER, 1.5), tmp_path / "c" / "frontier.png")
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["frontier.png"]
+
+
+@pytest.mark.parametrize("formats", ["svg", ["png", "gif"]])
+def test_an_unknown_format_of_figures_is_refused(formats):
+    wrong = pytest.raises(InputError, match=r"figure_formats=.* is not valid\. Choose from \[png, svg, pdf\]")
+    with wrong, figure_formats(formats):
+        pass
