@@ -210,7 +210,7 @@ class ScoreTable:
             raise InputError(msg)
         return numerators, denominators.iloc[:, 0]
 
-    def skill(self, against: str, *, bounds: bool = False) -> pd.DataFrame:
+    def skill(self, against: str, *, bounds: bool = False, score: str = "deviance") -> pd.DataFrame:
         """Return the skill of each forecaster: 1 - Poisson deviance / deviance of the baseline.
 
         Parameters
@@ -219,6 +219,8 @@ class ScoreTable:
             Name of the baseline.
         bounds : bool, default False
             Return the skill of the ceiling and the oracle instead of the forecasters.
+        score : str, default "deviance"
+            Another mean score whose best value is 0, such as ``crps``, ``brier_any`` or ``city_deviance``.
 
         Returns
         -------
@@ -230,14 +232,15 @@ class ScoreTable:
         if against not in self.forecasters:
             msg = f"The baseline {against!r} has no scores. Add it to model=[...], or choose one of {self.forecasters}."
             raise InputError(msg)
-        names = self.bounds if bounds else self.forecasters
-        rows = [row for name in names for row in self._skill_of(name, against)]
+        scored = set(self.table.loc[self.table["score"] == score, "forecaster"])  # some have no distribution
+        names = [name for name in (self.bounds if bounds else self.forecasters) if name in scored]
+        rows = [row for name in names for row in self._skill_of(name, against, score)]
         columns = ["forecaster", "lead", "crime_type", "skill", "low", "high", "p_value", "verdict", "n"]
         return pd.DataFrame(rows, columns=columns)
 
-    def _skill_of(self, name: str, against: str) -> Iterator[tuple[object, ...]]:
+    def _skill_of(self, name: str, against: str, score: str) -> Iterator[tuple[object, ...]]:
         for lead in self.table["lead"].unique():
-            own, baseline = self._deviance(name, lead), self._deviance(against, lead)
+            own, baseline = self._means(name, lead, score), self._means(against, lead, score)
             horizon = int(lead) + self.delay
             estimate = self.resampling.for_lead(horizon).ratio(own.to_numpy(), baseline.to_numpy())
             lags = self.resampling.lags(horizon)
@@ -247,10 +250,10 @@ class ScoreTable:
                 verdict = self._verdict(low, high, p_value)
                 yield name, lead, kind, value, low, high, p_value, verdict, len(own)
 
-    def _deviance(self, name: str, lead: int) -> pd.DataFrame:
-        """Return the mean deviance of each period (rows) by crime type and over all (columns)."""
+    def _means(self, name: str, lead: int, score: str) -> pd.DataFrame:
+        """Return the mean score of each period (rows) by crime type and over all (columns)."""
         rows = self.table[(self.table["forecaster"] == name) & (self.table["lead"] == lead)]
-        rows = rows[rows["score"] == "deviance"]
+        rows = rows[rows["score"] == score]
         wide = rows.pivot_table(index="period", columns="crime_type", values="value", sort=False, observed=True)
         return wide.sort_index().assign(**{ALL: wide.mean(axis=1)})
 

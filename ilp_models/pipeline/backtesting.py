@@ -280,7 +280,7 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
         scoring=scoring,
         grid=data.grid,
         replays=replays,
-        scores=scoring.run(replays, data.grid.area_m2),
+        scores=scoring.run(replays, data.grid.area_m2, data.grid),
         not_run=outcome.not_run,
         outside=outcome.outside,
         protocol=" ".join(

@@ -13,6 +13,7 @@ import pandas as pd
 from ilp_models.audit.register.register import Register
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.compute import Compute
+from ilp_models.domain.grid import Grid
 from ilp_models.domain.recipe import describe
 from ilp_models.domain.replay import NEGATIVE_BINOMIAL, Replay
 from ilp_models.domain.scores import ALL, ScoreTable, is_bound, with_second
@@ -30,11 +31,15 @@ from ilp_models.report.plots import Figure, plot_skill
 from ilp_models.scoring.calibration import calibration_table, coverage_by_decile, pit_histogram
 from ilp_models.scoring.confidence_set import confidence_set
 from ilp_models.scoring.consistency import consistency
+from ilp_models.scoring.decomposition import decomposition
 from ilp_models.scoring.paired_tests import paired_tests, with_paired_verdicts
 from ilp_models.scoring.rank_tests import RankTest, rank_test
+from ilp_models.scoring.sums import variogram_table
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import poisson_deviance
+from ilp_models.stats.pooling import OF_SUMS
 
+_OTHER_SCORES: Final = ("crps", "brier_any", "log_any")
 _SEASONS: Final = {1: "January to March", 2: "April to June", 3: "July to September", 4: "October to December"}
 
 
@@ -46,7 +51,8 @@ class ComparisonResult:
     ----------
     backtest : Backtest
         Forecasts and scores; its own verdicts are not adjusted for the number of comparisons.
-    leaderboard, skill, seasons, pairs, confidence, calibration, pit, coverage, consistency, cost : DataFrame
+    leaderboard, skill, seasons, pairs, confidence, calibration, pit, coverage, consistency, decomposition, variogram, \
+    score_skill, cost : DataFrame
         The tables of the comparison. Verdicts on the skill are those of the pairs with the baseline.
     ranks : RankTest or None
         Mean ranks over blocks of periods at the first lead; None with a single forecaster.
@@ -63,6 +69,9 @@ class ComparisonResult:
     pit: pd.DataFrame
     coverage: pd.DataFrame
     consistency: pd.DataFrame
+    decomposition: pd.DataFrame
+    variogram: pd.DataFrame
+    score_skill: pd.DataFrame
     cost: pd.DataFrame
     ranks: RankTest | None
 
@@ -105,6 +114,9 @@ class ComparisonResult:
             "pit": self.pit,
             "coverage": self.coverage,
             "consistency": self.consistency,
+            "decomposition": self.decomposition,
+            "variogram": self.variogram,
+            "score_skill": self.score_skill,
             "cost": self.cost,
         }
         for name, table in tables.items():
@@ -162,9 +174,11 @@ def compare_forecasts(
     confidence = _for_each(confidence_set, forecasters)
     several = len(forecasters.forecasters) > 1
     lead = int(scores.table["lead"].min())
-    tasks = [(one, scores.resampling.for_lead(one.lead + scores.delay), floor) for one in backtest.replays]
+    tasks = [
+        (one, scores.resampling.for_lead(one.lead + scores.delay), floor, backtest.grid) for one in backtest.replays
+    ]
     parts = zip(*(compute or LocalProcesses()).map(calibrations, tasks, "calibration"), strict=True)
-    calibration_bins, pit, coverage, tests = (pd.concat(part, ignore_index=True) for part in parts)
+    calibration_bins, pit, coverage, tests, split, joint = (pd.concat(part, ignore_index=True) for part in parts)
     return ComparisonResult(
         backtest=backtest,
         field=field,
@@ -177,17 +191,31 @@ def compare_forecasts(
         pit=pit,
         coverage=coverage,
         consistency=tests,
+        decomposition=split,
+        variogram=joint,
+        score_skill=score_skills(scores, field.baseline),
         cost=cost_table(field),
         ranks=rank_test(forecasters, lead) if several else None,
     )
 
 
-def calibrations(task: tuple[Replay, Bootstrap, float]) -> tuple[pd.DataFrame | None, ...]:
-    """Return calibration, PIT histogram, coverage and consistency tests of one replay; None if they need more."""
-    replay, bootstrap, floor = task
+def calibrations(task: tuple[Replay, Bootstrap, float, Grid]) -> tuple[pd.DataFrame | None, ...]:
+    """Return the tables of one replay, from calibration to variogram; None where they need more than it has."""
+    replay, bootstrap, floor, grid = task
     whole = replay.distribution == NEGATIVE_BINOMIAL  # PIT and coverage in parts need the probability of each count
     tables = [table_of(replay, bootstrap) if whole else None for table_of in (pit_histogram, coverage_by_decile)]
-    return calibration_table(replay, bootstrap), *tables, consistency(replay, bootstrap, floor)
+    joint = variogram_table(replay, grid, bootstrap) if whole else None
+    split = decomposition(replay, floor)
+    return calibration_table(replay, bootstrap), *tables, consistency(replay, bootstrap, floor), split, joint
+
+
+def score_skills(scores: ScoreTable, baseline: str) -> pd.DataFrame:
+    """Return the skill of each forecaster in other scores: CRPS, any event, the city and parent areas."""
+    known = scores.table.loc[scores.table["forecaster"] == baseline, "score"].unique()
+    names = [name for name in known if name in _OTHER_SCORES or name.endswith(OF_SUMS)]
+    parts = [scores.skill(baseline, score=name).assign(score=name) for name in names]
+    table = pd.concat(parts, ignore_index=True)
+    return table[["score", *table.columns[:-1]]]
 
 
 def season_skills(scores: ScoreTable, baseline: str) -> pd.DataFrame:
@@ -239,6 +267,8 @@ def comparison_evidence(result: ComparisonResult, command: str = "") -> Comparis
         pit=result.pit,
         coverage=result.coverage,
         consistency=result.consistency,
+        decomposition=result.decomposition,
+        score_skill=result.score_skill,
         top_two=top_two_of(result),
         cards=tuple(_method_cards(tested)),
         provenance={

@@ -6,7 +6,14 @@ import numpy.typing as npt
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import NEGATIVE_BINOMIAL, Replay
-from ilp_models.stats.distributions import LEVELS, cumulative, half_mean_difference, log_probability, poisson_deviance
+from ilp_models.stats.distributions import (
+    LEVELS,
+    chance_of_none,
+    cumulative,
+    half_mean_difference,
+    log_probability,
+    poisson_deviance,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,8 +27,9 @@ def crps(observed: npt.ArrayLike, expected: npt.ArrayLike, dispersion: npt.Array
     distance = np.array(arrays[1])  # for a count of 0
     hit = arrays[0] > 0
     y, mean, spread = (one[hit] for one in arrays)
-    beyond = mean * (1 - cumulative(y - 1, mean * (1 + spread), spread / (1 + spread)))  # sum of k p(k) over k > y
-    distance[hit] = y - mean + 2 * (beyond - y * (1 - cumulative(y, mean, spread)))
+    above, chance = 1 - cumulative(y, mean, spread), np.exp(log_probability(y, mean, spread))
+    beyond = mean * (above + (1 + spread * y) * chance)  # sum of k p(k) over k > y, by recurrence
+    distance[hit] = y - mean + 2 * (beyond - y * above)
     return distance - half_mean_difference(arrays[1], arrays[2])
 
 
@@ -53,6 +61,16 @@ def dispersions(replay: Replay) -> Floats:
     return np.asarray(replay.dispersion.broadcast_like(replay.expected).transpose(*DIMS).values, dtype=float)
 
 
+def chances_of_none(expected: Floats, dispersion: Floats, floor: float) -> tuple[Floats, Floats]:
+    """Return the probability of no event, and that of forecasts raised to the floor."""
+    none, low = chance_of_none(expected, dispersion), expected < floor
+    if not low.any():
+        return none, none
+    least = none.copy()
+    least[low] = chance_of_none(floor, dispersion[low])
+    return none, least
+
+
 def distribution_scores(replay: Replay, floor: float) -> dict[str, Floats]:
     """Return scores of distributions and quantiles, as means over cells by crime type and period.
 
@@ -66,7 +84,9 @@ def distribution_scores(replay: Replay, floor: float) -> dict[str, Floats]:
         dispersion = dispersions(replay)
         scores["log_score"] = -log_probability(observed, np.maximum(expected, floor), dispersion).mean(axis=1)
         scores["crps"] = crps(observed, expected, dispersion).mean(axis=1)
-        scores["brier_any"] = ((cumulative(0.0, expected, dispersion) - (observed == 0)) ** 2).mean(axis=1)
+        none, least = chances_of_none(expected, dispersion, floor)
+        scores["brier_any"] = ((none - (observed == 0)) ** 2).mean(axis=1)
+        scores["log_any"] = -np.log(np.where(observed == 0, least, 1 - least)).mean(axis=1)
     elif replay.samples is not None:
         samples = np.asarray(replay.samples.values, dtype=float)
         scores["crps"] = sample_crps(observed, samples).mean(axis=1)

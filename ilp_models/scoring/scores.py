@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import special
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.grid import Grid
 from ilp_models.domain.harm import HarmSources, sets_side_by_side
 from ilp_models.domain.harm_weights import READINGS
 from ilp_models.domain.replay import NEGATIVE_BINOMIAL, Replay
 from ilp_models.domain.scores import ORACLE, POISSON_DEVIANCE, ScoreTable, ceiling_of
 from ilp_models.scoring.comparability import check_comparable
-from ilp_models.scoring.counts import dispersions, distribution_scores, mean_scores
+from ilp_models.scoring.counts import chances_of_none, dispersions, distribution_scores, mean_scores
 from ilp_models.scoring.harm import harm_readings, harm_scores, reading_prefix
 from ilp_models.scoring.hot_spots import (
     displacement_shares,
@@ -26,8 +28,9 @@ from ilp_models.scoring.hot_spots import (
     recapture_rates,
     share_label,
 )
+from ilp_models.scoring.sums import sum_scores
 from ilp_models.stats.bootstrap import Bootstrap
-from ilp_models.stats.distributions import cumulative, expected_deviance, half_mean_difference
+from ilp_models.stats.distributions import expected_deviance, half_mean_difference
 from ilp_models.stats.pooling import HARM_PREFIX, LARGER_IS_BETTER, SMALLER_IS_BETTER, direction
 
 Floats = npt.NDArray[np.float64]
@@ -105,8 +108,8 @@ class Scoring:
             msg = f"{setting}={score} is unknown with scoring.land_shares={list(self.land_shares)}. {hint}"
             raise InputError(msg)
 
-    def run(self, replays: Sequence[Replay], area_m2: npt.NDArray[np.generic]) -> ScoreTable:
-        """Return the scores of all replays and of two bounds.
+    def run(self, replays: Sequence[Replay], area_m2: npt.NDArray[np.generic], grid: Grid | None = None) -> ScoreTable:
+        """Return the scores of all replays and of two bounds; a grid adds scores of the city and of parent areas.
 
         Rows named ``oracle`` score a forecast of the counts themselves. Rows named ``ceiling (...)`` hold the expected
         score of the forecaster with the smallest deviance if its expected counts and its dispersions are true.
@@ -121,6 +124,7 @@ class Scoring:
                 observed = np.asarray(replay.observed.values, dtype=float)
                 best[replay.lead] = flagged_events(rank_cells(observed, land), observed, self.land_shares)
             scores = self._scores(replay, land, best[replay.lead])
+            scores |= {} if grid is None else sum_scores(replay, grid, self.floor)
             if replay.distribution == NEGATIVE_BINOMIAL:
                 deviance.setdefault(replay.forecaster, []).append(float(scores["deviance"].mean()))
             parts.append(_rows(replay.forecaster, replay, scores))
@@ -167,12 +171,13 @@ class Scoring:
         """
         _, expected = _counts(replay)
         dispersion = dispersions(replay)
-        none = cumulative(0.0, expected, dispersion)
+        none, least = chances_of_none(expected, dispersion, self.floor)
         scores = {
             "deviance": expected_deviance(expected, dispersion, self.floor),
             POISSON_DEVIANCE: expected_deviance(expected, 0.0, self.floor),
             "crps": half_mean_difference(expected, dispersion),
             "brier_any": none * (1 - none),
+            "log_any": -special.xlogy(none, least) - special.xlog1py(1 - none, -least),
         }
         return {name: score.mean(axis=1) for name, score in scores.items()}
 

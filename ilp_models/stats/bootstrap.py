@@ -1,6 +1,7 @@
 """Confidence intervals from a block bootstrap of periods, and the Diebold-Mariano test of paired scores."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -87,7 +88,10 @@ class Bootstrap:
         return max(self.block - 1, 2 * (lead - 1))
 
     def weights(self, periods: int) -> Floats:
-        """Return how often each period is drawn, shape (draws, periods)."""
+        """Return how often each period is drawn, shape (draws, periods); read-only, since all tables share it."""
+        return _weights(self, periods)
+
+    def _drawn(self, periods: int) -> Floats:
         generator = np.random.default_rng(self.seed)
         starts = generator.integers(periods, size=(self.draws, -(-periods // self.block)))
         drawn = (starts[:, :, None] + np.arange(self.block)) % periods
@@ -127,6 +131,13 @@ class Bootstrap:
         drawn = _divide(np.tensordot(weights, top, axes=1), np.tensordot(weights, bottom, axes=1))
         low, high = self.interval(drawn, len(top))
         return Estimate(value, low, high)
+
+
+@lru_cache(maxsize=8)
+def _weights(bootstrap: Bootstrap, periods: int) -> Floats:
+    weights = bootstrap._drawn(periods)
+    weights.flags.writeable = False
+    return weights
 
 
 def paired_p_value(difference: npt.ArrayLike, lags: int) -> float:

@@ -16,13 +16,14 @@ _SUMS: Final = (
     "recaptured_then",
 )
 HARM_PREFIX: Final = "harm_"  # of scores weighted by harm: harm_<set>[_<reading>]_total and ..._hit_rate_<share>
-SMALLER_IS_BETTER: Final = ("deviance", "log_score", "crps", "brier_any", "pinball", "squared_error")
+SMALLER_IS_BETTER: Final = ("deviance", "log_score", "crps", "brier_any", "log_any", "pinball", "squared_error")
+OF_SUMS: Final = ("_deviance", "_absolute_error")  # of the city or parent areas, such as city_deviance
 LARGER_IS_BETTER: Final = ("hit_rate", "pai", "pei")
 
 
 def direction(score: str) -> int:
     """Return 1 where larger values of a score are better and -1 where smaller ones are."""
-    if score in SMALLER_IS_BETTER:
+    if score in SMALLER_IS_BETTER or score.endswith(OF_SUMS):
         return -1
     if score.rpartition("_")[0] in LARGER_IS_BETTER or _harm_of(score) is not None:
         return 1

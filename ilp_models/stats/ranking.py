@@ -1,6 +1,6 @@
 """Rank cells by expected events per square metre, and flag the top share of the land."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 import numpy as np
@@ -21,6 +21,7 @@ class Ranking:
     before_m2: Floats  # (cells, periods): land ranked strictly before each cell
     through_m2: Floats  # (cells, periods): that land plus the cell and all cells tied with it
     area_m2: Floats  # (cells,): ground area
+    _flags: dict[float, Floats] = field(default_factory=dict, repr=False)  # by share; several scores read the same
 
     @classmethod
     def from_expected(cls, expected: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic]) -> Self:
@@ -51,8 +52,12 @@ class Ranking:
 
     def flagged(self, share: float) -> Floats:
         """Return the flagged fraction of each cell; together they are exactly the share of the land."""
-        budget = _budget(share, self.area_m2)
-        return np.clip((budget - self.before_m2) / (self.through_m2 - self.before_m2), 0.0, 1.0)
+        if share not in self._flags:
+            budget = _budget(share, self.area_m2)
+            flags = np.clip((budget - self.before_m2) / (self.through_m2 - self.before_m2), 0.0, 1.0)
+            flags.flags.writeable = False
+            self._flags[share] = flags
+        return self._flags[share]
 
     def whole(self, share: float) -> npt.NDArray[np.bool_]:
         """Return the whole cells to flag on a map; their land is at most the share."""

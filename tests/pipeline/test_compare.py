@@ -75,6 +75,7 @@ def test_every_file_is_there(done):
     names = {path.relative_to(done.folder).as_posix() for path in done.folder.rglob("*")}
     tables = (
         "scores summary skill season_skill leaderboard pairs confidence_set calibration pit coverage consistency cost"
+        " decomposition variogram score_skill"
     )
     figures = "skill hit-curves critical-difference reliability pit coverage difference-forecast difference-deviance"
     assert names == {

@@ -74,7 +74,7 @@ def slow_scores(replay, land, kind, period, floor=0.005):
     p = [float(value) for value in replay.expected.values[kind, :, period]]
     limits = replay.quantiles.values[:, kind, :, period]
     spread, cells = float(replay.dispersion.values[kind]), range(len(y))
-    scores = dict.fromkeys(("deviance", "squared_error", "log_score", "pinball", "crps", "brier_any"), 0.0)
+    scores = dict.fromkeys(("deviance", "squared_error", "log_score", "pinball", "crps", "brier_any", "log_any"), 0.0)
     for cell in cells:
         mean = max(p[cell], floor)
         log_term = y[cell] * math.log(y[cell] / mean) if y[cell] else 0.0
@@ -82,6 +82,8 @@ def slow_scores(replay, land, kind, period, floor=0.005):
         scores["squared_error"] += (y[cell] - p[cell]) ** 2 / len(y)
         scores["log_score"] -= math.log(slow_chance(y[cell], mean, spread)) / len(y)
         scores["brier_any"] += ((y[cell] > 0) - (1 - slow_chance(0, p[cell], spread))) ** 2 / len(y)
+        none = slow_chance(0, mean, spread)
+        scores["log_any"] -= math.log(1 - none if y[cell] else none) / len(y)
         scores["crps"] += slow_crps(y[cell], p[cell], spread) / len(y)
         for level, limit in zip((0.05, 0.25, 0.5, 0.75, 0.95), limits[:, cell], strict=True):
             cost = level * (y[cell] - limit) if y[cell] > limit else (1 - level) * (limit - y[cell])
@@ -235,14 +237,22 @@ def test_the_ceiling_is_the_mean_score_of_many_draws_of_the_truth(dispersion):
     assert scores.bounds == ("ceiling (truth)", "oracle")
     summary = scores.summarise(("forecaster",)).set_index(["forecaster", "score"])["value"]
     ceiling = summary["ceiling (truth)"]
-    assert set(ceiling.index) == {"deviance", "poisson_deviance", "crps", "brier_any"}  # no hit rate: no bound on it
+    assert set(ceiling.index) == {
+        "deviance",
+        "poisson_deviance",
+        "crps",
+        "brier_any",
+        "log_any",
+    }  # no hit rate: no bound on it
     deviance = poisson_deviance(drawn, truth, SCORING.floor).mean(axis=(1, 2, 3))
     error = deviance.std() / np.sqrt(len(drawn))
     assert ceiling["deviance"] == pytest.approx(deviance.mean(), abs=4 * error)
     gap = (deviance.mean() - ceiling["poisson_deviance"]) / error
     assert abs(gap) < 4 if dispersion == 0 else gap > 30  # Poisson promises too small an error
+    none = cumulative(0, np.maximum(truth, SCORING.floor), dispersion)
+    log_any = -np.log(np.where(drawn == 0, none, 1 - none))
     brier = (cumulative(0, truth, dispersion) - (drawn == 0)) ** 2
-    for name, score in (("crps", crps(drawn, truth, dispersion)), ("brier_any", brier)):
+    for name, score in (("crps", crps(drawn, truth, dispersion)), ("brier_any", brier), ("log_any", log_any)):
         means = score.mean(axis=(1, 2, 3))
         assert ceiling[name] == pytest.approx(means.mean(), abs=4 * means.std() / np.sqrt(len(drawn)))
     skill = scores.skill("ewma", bounds=True).query("crime_type == 'all'").set_index("forecaster")["skill"]

@@ -13,7 +13,14 @@ from ilp_models.domain.grid import Grid
 from ilp_models.domain.scores import second_baseline
 from ilp_models.report.comparison import figures as plot
 from ilp_models.report.comparison.leaderboard import BOUND, FORECASTER, NOT_RUN, REPLAYED, latex_table
-from ilp_models.report.comparison.tables import consistency_matrix, pair_matrix, skill_matrices, ties
+from ilp_models.report.comparison.tables import (
+    consistency_matrix,
+    pair_matrix,
+    score_matrices,
+    skill_matrices,
+    split_matrix,
+    ties,
+)
 from ilp_models.report.formatting import percent, percent_interval
 from ilp_models.report.harm_table import HarmTable
 from ilp_models.report.maps import MapGeometry, plot_difference
@@ -65,6 +72,8 @@ class ComparisonEvidence:
     pit: pd.DataFrame
     coverage: pd.DataFrame
     consistency: pd.DataFrame
+    decomposition: pd.DataFrame  # forecaster, lead, crime_type, score, value, miscalibration, discrimination, ..
+    score_skill: pd.DataFrame  # as skill, with score
     top_two: TopTwo | None
     cards: tuple[MethodCard, ...]
     provenance: Mapping[str, str]
@@ -126,6 +135,8 @@ class ComparisonReport:
             pairs=pair_matrix(evidence.pairs, ranked, lead),
             skills=skill_matrices(evidence.skill, evidence.seasons, _scored(board), lead),
             consistency=consistency_matrix(evidence.consistency, _scored(board), lead),
+            others=score_matrices(evidence.score_skill, _scored(board), lead),
+            split=split_matrix(evidence.decomposition, _scored(board), lead),
             harm=evidence.harm,
             second=second_baseline(evidence.skill),
             costs=board.set_index("forecaster").to_dict("index"),

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from ilp_models.domain.scores import ALL, OPPOSITE_VERDICT
-from ilp_models.report.formatting import MISSING, crime_type_label, percent
+from ilp_models.report.formatting import MISSING, crime_type_label, number, percent
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,42 @@ def _skill_matrices(
     parts = seasons[(seasons["lead"] == lead) & (seasons["crime_type"] == ALL)]
     names = list(dict.fromkeys(parts["season"]))
     yield Matrix("Skill by season, all types", tuple(map(str, names)), _skill_rows(parts, "season", names, forecasters))
+
+
+def _part_cell(row: Any, part: str) -> MatrixCell:
+    return MatrixCell(MISSING if row is None else number(row[part], 3))
+
+
+_SCORE_HEADS: Final = {"crps": "CRPS", "brier_any": "any event, Brier", "log_any": "any event, log"}
+
+
+def score_matrices(table: pd.DataFrame, forecasters: Sequence[str], lead: int) -> tuple[Matrix, ...]:
+    """Return the skill in other scores at the first lead, and that of city and areas by lead where there are more."""
+    pooled = table[table["crime_type"] == ALL]
+    names = list(dict.fromkeys(pooled["score"]))
+    heads = tuple(_SCORE_HEADS.get(name, name.replace("_", " ")) for name in names)
+    near = _skill_rows(pooled[pooled["lead"] == lead], "score", names, forecasters)
+    matrices = [Matrix("Skill in other scores, all types", heads, near)]
+    leads = sorted(pooled["lead"].unique())
+    for name in names if len(leads) > 1 else []:
+        if name not in _SCORE_HEADS:
+            rows = _skill_rows(pooled[pooled["score"] == name], "lead", leads, forecasters)
+            title = f"Skill in {name.replace('_', ' ')} by lead, all types"
+            matrices.append(Matrix(title, tuple(f"lead {one}" for one in leads), rows))
+    return tuple(matrices)
+
+
+def split_matrix(table: pd.DataFrame, forecasters: Sequence[str], lead: int) -> Matrix:
+    """Return the parts of deviance and CRPS over all types."""
+    rows = table[(table["lead"] == lead) & (table["crime_type"] == ALL)]
+    known = {(row["forecaster"], row["score"]): row for row in rows.to_dict("records")}
+    scores, parts = {"deviance": "deviance", "crps": "CRPS"}, ("miscalibration", "discrimination", "uncertainty")
+    heads = tuple(f"{label}: {part}" for label in scores.values() for part in parts)
+    cells = [
+        (name, tuple(_part_cell(known.get((name, score)), part) for score in scores for part in parts))
+        for name in forecasters
+    ]
+    return Matrix("Parts of two scores: score = miscalibration - discrimination + uncertainty", heads, tuple(cells))
 
 
 def _skill_rows(
