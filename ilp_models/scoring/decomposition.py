@@ -18,8 +18,8 @@ Floats = npt.NDArray[np.float64]
 def decomposition(replay: Replay, floor: float) -> pd.DataFrame:
     """Return the parts of deviance and CRPS by crime type and over all, over all cells and periods.
 
-    score = miscalibration - discrimination + uncertainty, exactly. The pool of all types is the mean over types. Forecasts
-    without dispersions have the parts of the deviance only.
+    score = miscalibration - discrimination + uncertainty, exactly. The pool of all types is the mean over types.
+    Forecasts without dispersions have the parts of the deviance only.
     """
     columns = ["crime_type", "score", "value", "miscalibration", "discrimination", "uncertainty"]
     table = pd.DataFrame(_rows(replay, floor), columns=columns)
