@@ -214,7 +214,7 @@ def with_rivals(
     return replace(
         backtest,
         replays=replays,
-        scores=backtest.scoring.run(replays, backtest.grid.area_m2),
+        scores=backtest.scoring.run(replays, backtest.grid.area_m2, backtest.grid),
         recipes={**backtest.recipes, **{one.name: one.recipe for one in rivals}},
         rivals=(*backtest.rivals, *rivals),
         protocol=" ".join([backtest.protocol, note, *(one.suspect for one in rivals if one.suspect)]),

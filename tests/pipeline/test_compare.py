@@ -65,7 +65,7 @@ def test_each_forecaster_leaves_one_line_with_the_score_of_the_tables(done, plac
         )
     skill = table["skill"].query("crime_type == 'all' and lead == 1").set_index("forecaster")["skill"]
     assert lines.loc["moving_average", "skill"] == pytest.approx(skill["moving_average"], rel=1e-9)
-    assert "holdout=500" in lines.loc["lightgbm", "reason"]
+    assert "leave 1 to learn from" in lines.loc["lightgbm", "reason"]
     assert np.isnan(lines.loc["lightgbm", "value"])
     assert list(lines.index) == ["moving_average", "ewma", "lightgbm", "true_intensity"]
     assert set(lines["units"]) == {lines.loc["ewma", "units"]}
