@@ -23,6 +23,7 @@ from omegaconf import DictConfig
 
 import ilp_models
 from ilp_models.cli.errors import UsageError, error_message
+from ilp_models.cli.figures import more_figure_formats
 from ilp_models.cli.help import find_options, find_tasks
 from ilp_models.cli.hydra_settings import check_flags
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
@@ -225,7 +226,7 @@ class App:
         """Run a task and return 0, or 1 if the task of a region failed for a jurisdiction."""
         task, chosen, code = settings.task, HydraConfig.get(), 0
         folder = Path(chosen.runtime.output_dir)
-        with unfinished(folder), _quiet_warnings(), _figures(cfg.get("figure_formats", "png")):
+        with unfinished(folder), _quiet_warnings(), more_figure_formats(cfg.get("figure_formats", "png")):
             pipeline = importlib.import_module(f"{self.pipelines}.{task}")
             accepted = inspect.signature(pipeline.run).parameters
             options = find_options([self.configs])
@@ -291,17 +292,6 @@ def _close_log() -> None:
             handler.close()
     for logger in _FILE_ONLY:
         logger.propagate = True
-
-
-@contextmanager
-def _figures(formats: Any) -> Iterator[None]:
-    """Write figures in more formats than PNG where they are chosen."""
-    if formats in ("png", ["png"]):
-        yield
-        return
-    plots = importlib.import_module("ilp_models.report.plots")  # it loads matplotlib
-    with plots.figure_formats(formats):
-        yield
 
 
 @contextmanager
