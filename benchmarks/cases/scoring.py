@@ -34,7 +34,7 @@ def measure(*, quick: bool) -> list[Figure]:
             name="scoring and bootstrap",
             figure=seconds["scoring"],
             unit="s",
-            goal=Goal(high=10),
+            goal=Goal(high=4),
             reference=seconds["sklearn"],
             against="scikit-learn's mean_poisson_deviance of each forecaster, type and week: one score, no interval",
             n=rounds,
