@@ -23,7 +23,19 @@ SHARED_KEYS = (
     "from_run",
 )  # only other settings and the command line use them
 _GROUPS: Final = (
-    *("allocation", "audit", "backtest", "compute", "data", "description", "domain", "explain", "export", "features"),
+    *(
+        "allocation",
+        "audit",
+        "backtest",
+        "compute",
+        "data",
+        "description",
+        "domain",
+        "evaluation",
+        "explain",
+        "export",
+        "features",
+    ),
     *("grid", "model", "report", "scoring", "stats", "strategy", "tracking", "tuning"),
 )
 _OWN: Final = tuple(f"ilp_models.{group}." for group in _GROUPS)

@@ -23,6 +23,7 @@ NEVER = {
     "backtest",
     "compute",
     "description",
+    "evaluation",
     "explain",
     "features",
     "grid",

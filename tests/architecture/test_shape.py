@@ -16,6 +16,7 @@ THEMES = {  # tests of one subject that concerns several modules of a package
     "audit": {"group_measures", "published_exposure", "real_cities", "urns", "withheld_models"},
     "cli": {"quote_sentences", "region_faults"},
     "data": {"publishers", "spreadsheets"},
+    "evaluation": {"estimators"},
     "explain": {"forecasters"},
     "model": {"strategic_horizons"},
     "pipeline": {

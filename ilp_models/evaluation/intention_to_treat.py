@@ -1,0 +1,49 @@
+"""Intention to treat: the effect of being assigned, by the draws that could have been."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ilp_models.domain.trial import Effect, TrialData
+from ilp_models.stats.randomisation import ratio_estimate
+
+
+@dataclass(frozen=True)
+class IntentionToTreat:
+    """Compare units as they were assigned, whatever was done in them, with randomisation inference.
+
+    Rosenbaum (2002), Observational Studies, chapter 2. The p-value needs no assumption on the counts. The interval
+    assumes that treatment multiplies the counts of all units by one number.
+
+    Parameters
+    ----------
+    draws : int, default 1999
+        Other assignments of the same scheme that the one used is compared with.
+    seed : int, default 0
+        Seed of these draws; not that of the assignment.
+    """
+
+    draws: int = 1999
+    seed: int = 0
+    name: ClassVar[str] = "intention to treat"
+
+    def estimate(self, trial: TrialData, confidence: float = 0.95) -> Effect:
+        """Return the effect; InputError if the trial was not randomised."""
+        generator = np.random.default_rng(self.seed)
+        draws = trial.scheme.draw(trial.blocks, trial.during.shape[1], self.draws, generator)
+        kept = trial.scheme.analysed(trial.treated) & (trial.blocks >= 0)[:, None]
+        counts, usual = np.where(kept, trial.during, 0.0), np.where(kept, trial.usual[:, None], 0.0)
+        treated = trial.treated & kept
+        found = ratio_estimate(counts, usual, treated, draws, confidence)
+        return effect_of_ratio(self.name, found.ratio, (found.low, found.high), found.p_value, counts[treated].sum())
+
+
+def effect_of_ratio(
+    name: str, ratio: float, ends: tuple[float, float], p_value: float, treated_events: float
+) -> Effect:
+    """Return an effect from a ratio: the treated count less what it would have been."""
+    low, high = ends
+    with np.errstate(divide="ignore"):
+        events, fewest, most = (float(treated_events * (1 - 1 / np.float64(one))) for one in (ratio, low, high))
+    return Effect(name, ratio, low, high, events, fewest, most, p_value)
