@@ -11,7 +11,7 @@ from ilp_models.stats.randomisation import ratio_estimate
 
 @dataclass(frozen=True)
 class IntentionToTreat:
-    """Compare units as they were assigned, whatever was done in them, with randomisation inference.
+    """Compare units as they were assigned, treated or not, with randomisation inference.
 
     Rosenbaum (2002), Observational Studies, chapter 2. The p-value needs no assumption on the counts. The interval
     assumes that treatment multiplies the counts of all units by one number.

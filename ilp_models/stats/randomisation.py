@@ -30,7 +30,7 @@ def ratio_estimate(
 
     Under the hypothesis of a ratio, treated counts are divided by it. The test then compares the excess of the treated
     over their usual share of each period with that under other assignments (Rosenbaum 2002, chapter 2). It is exact
-    for a ratio of 1, whatever the distribution of the counts. The estimate is the ratio that leaves no excess.
+    for a ratio of 1 and any distribution of the counts. The estimate is the ratio that leaves no excess.
 
     ``counts``, ``usual`` and ``treated`` have the shape (units, periods); both are 0 where a unit is not analysed.
     ``draws`` has the shape (draws, units, periods), or (draws, units, 1) where units do not change. The ends are 0 or

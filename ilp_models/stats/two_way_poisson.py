@@ -29,7 +29,7 @@ def treatment_coefficient(
     """Return the coefficient of a treatment in a Poisson regression on units, periods and treatment.
 
     Difference in differences for counts (Wooldridge 1999; Liang and Zeger 1986 for the errors, with the correction
-    G / (G - 1) and G - 1 degrees of freedom for G units). Units and periods without events say nothing and are left
+    G / (G - 1) and G - 1 degrees of freedom for G units). Units and periods without events do not count and are left
     out. None if the coefficient is not identified, such as where every treated count is 0.
 
     ``counts`` and ``treated`` have the shape (units, periods).
