@@ -10,7 +10,7 @@ TREATED = np.array([[True, True], [False, False]])
 
 def test_usual_counts_lie_between_the_past_of_the_unit_and_that_of_all():
     usual = usual_counts(np.array([[0, 0, 0], [4, 4, 4]]))
-    np.testing.assert_allclose(usual, [0.5, 3.5])  # one period of the mean, 2, beside three of its own
+    np.testing.assert_allclose(usual, [0.5, 3.5])  # one period of the mean, 2, next to three of its own
 
 
 @pytest.mark.parametrize(

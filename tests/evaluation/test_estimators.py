@@ -98,7 +98,7 @@ def test_two_series_that_move_together_have_no_extra_dispersion():
     assert difference_dispersion(generator.poisson(season * generator.gamma(4, 0.25, (2, 120))), np.ones(2)) > 3
 
 
-@pytest.mark.skipif(not SEATTLE.is_dir(), reason="the Seattle data are not beside the project")
+@pytest.mark.skipif(not SEATTLE.is_dir(), reason="the Seattle data are not next to the project")
 def test_the_published_effect_of_seattle_is_met():
     blocks = pd.read_parquet(SEATTLE / "blocks.parquet").set_index("block")
     panel = pd.read_parquet(SEATTLE / "panel.parquet")

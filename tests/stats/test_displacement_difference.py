@@ -29,7 +29,7 @@ def test_dispersion_widens_the_error_by_its_root():
     assert wide == pytest.approx(2 * plain)
 
 
-@pytest.mark.skipif(not CASES.is_file(), reason="the published cases are not beside the project")
+@pytest.mark.skipif(not CASES.is_file(), reason="the published cases are not next to the project")
 def test_every_published_row_is_met():
     table = pd.read_csv(CASES)
     before, after = (table[[f"{place}_{when}" for place in PLACES]].to_numpy(float) for when in ("pre", "post"))

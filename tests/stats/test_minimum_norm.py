@@ -26,7 +26,7 @@ def seattle(outcomes):
     return rows, blocks["treated"].to_numpy() == 1, counts
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the Seattle data are not beside the project")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the Seattle data are not next to the project")
 def test_published_effects_of_seattle_are_met():
     rows, treated, counts = seattle(["any_crime"])
     weights = minimum_norm_weights(rows[:, ~treated], rows[:, treated].sum(axis=1))
@@ -36,7 +36,7 @@ def test_published_effects_of_seattle_are_met():
     assert (weights > 1e-9).sum() == pytest.approx(1359, abs=2)
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the Seattle data are not beside the project")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the Seattle data are not next to the project")
 def test_published_joint_totals_of_seattle_are_met():
     rows, treated, counts = seattle(["i_felony", "i_misdemea", "i_drugs", "any_crime"])
     weights = minimum_norm_weights(rows[:, ~treated], rows[:, treated].sum(axis=1))
