@@ -58,7 +58,7 @@ def test_complete_terms_have_no_fault():
     assert TERMS.faults(date(2026, 2, 2)) == ()
 
 
-@pytest.mark.parametrize("name", [name for name in vars(TERMS)])
+@pytest.mark.parametrize("name", list(vars(TERMS)))
 def test_an_empty_field_is_a_fault(name):
     assert replace(TERMS, **{name: " "} if not name.endswith("date") else {name: None}).faults(date(2026, 2, 2)) == (
         f"{name} is empty",
