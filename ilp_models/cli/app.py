@@ -71,7 +71,9 @@ class App:
     """The command line: parse the arguments, compose the settings with Hydra and run the task."""
 
     configs: Path  # configuration folder; each <task>.yaml at its top is a task
-    pipelines: str = "ilp_models.pipeline"  # package with one module for each task; each has a function `run`
+    pipelines: str = (
+        "ilp_models.pipeline"  # package with one module for each task, such as design_trial; each has a function `run`
+    )
 
     def run(self, words: list[str]) -> int:
         """Run a command and return its exit code; an error is one line on stderr."""
@@ -227,7 +229,7 @@ class App:
         task, chosen, code = settings.task, HydraConfig.get(), 0
         folder = Path(chosen.runtime.output_dir)
         with unfinished(folder), _quiet_warnings(), more_figure_formats(cfg.get("figure_formats", "png")):
-            pipeline = importlib.import_module(f"{self.pipelines}.{task}")
+            pipeline = importlib.import_module(f"{self.pipelines}.{task.replace('-', '_')}")
             accepted = inspect.signature(pipeline.run).parameters
             options = find_options([self.configs])
             if FROM_RUN in cfg:

@@ -97,7 +97,7 @@ def test_a_jurisdiction_composes_with_every_task_that_audits(option):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_settings_of_a_task_are_arguments_of_its_function(task):
-    run = importlib.import_module(f"ilp_models.pipeline.{task}").run
+    run = importlib.import_module(f"ilp_models.pipeline.{task.replace('-', '_')}").run
     arguments = inspect.signature(run).parameters
     assert all(argument.kind is argument.KEYWORD_ONLY for argument in arguments.values())
     cfg = composed(task)
