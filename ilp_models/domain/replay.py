@@ -138,6 +138,9 @@ class Replay:
         another than the first: what they lack is NaN in ``quantiles`` and ``dispersion``.
     samples : DataArray, optional
         Draws of the counts, dims (sample, crime_type, cell, period), with the distribution ``samples``.
+    handed_in : bool, default False
+        Whether the forecasts are from outside this run: a rival's file, or stored by another run. Whether they knew
+        the counts is then not known here, so that no ceiling rests on them.
 
     Raises
     ------
@@ -156,6 +159,7 @@ class Replay:
     terms: ReplayTerms | None = None
     distribution: str = NEGATIVE_BINOMIAL
     samples: xr.DataArray | None = None
+    handed_in: bool = False
 
     def __post_init__(self) -> None:
         """Refuse forecasts and counts of different units."""

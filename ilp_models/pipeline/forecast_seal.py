@@ -16,7 +16,7 @@ from ilp_models.pipeline.outputs import write_json
 from ilp_models.pipeline.registration import user
 
 # From strongest to weakest.
-SEALED: Final = "sealed"  # a register has the digest, since before the first period of the file
+SEALED: Final = "sealed"  # a register has the digest, since before the first cutoff of the file
 STATED: Final = "stated"  # only the manifest says so
 UNSEALED: Final = "unsealed"
 STATES: Final = (SEALED, STATED, UNSEALED)
@@ -27,9 +27,9 @@ _MAX_BYTES: Final = 1 << 20
 
 
 def seal_forecasts(path: str | Path, *, register: Register | str | Path | None = None) -> Path:
-    """Write a manifest next to a file of forecasts, and a line to the register, before the first period begins.
+    """Write a manifest next to a file of forecasts, and a line to the register, before the first cutoff.
 
-    `compare_forecasts` calls a file `sealed` if a register has its digest since before its first period, and `stated`
+    `compare_forecasts` calls a file `sealed` if a register has its digest since before its first cutoff, and `stated`
     if only the manifest says when it was made. Store the digest of the last line of the register elsewhere: a register
     that its owner can write again proves nothing to others.
 
@@ -70,7 +70,7 @@ def seal_forecasts(path: str | Path, *, register: Register | str | Path | None =
 
 
 def seal_state(path: Path, begins: datetime, register: Register | None) -> str:
-    """Return the state of the seal of a file whose first period begins at a moment; a wrong digest is an error."""
+    """Return the state of the seal of a file whose first cutoff is at a moment; a wrong digest is an error."""
     digest, manifest = file_digest(path), manifest_of(path)
     made = _made_at(manifest, path.name, digest) if manifest.exists() else None
     lines = () if register is None else register.verify().entries_of(digest)

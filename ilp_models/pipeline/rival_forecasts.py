@@ -87,7 +87,8 @@ class RivalReader:
         units = self.units.of_rows(given)
         _check_values(given)
         _check_observed(given, units, self._observed)
-        begins = begin_of(self.units.periods[int(units.position.min())], self.time_zone)
+        first = self.units.periods[0] + int((units.position - units.lead).min()) + 1  # the earliest cutoff
+        begins = begin_of(first, self.time_zone)
         seal = seal_state(found, begins, self.register)
         names = table["forecaster"].astype(str) if "forecaster" in table else pd.Series(found.stem, index=table.index)
         numbers = table.select_dtypes("number").drop(columns=["lead", "observed"], errors="ignore")
@@ -182,6 +183,7 @@ class RivalReader:
             terms=ReplayTerms(like.delay),
             distribution=distribution,
             samples=draws,
+            handed_in=True,
         )
 
 

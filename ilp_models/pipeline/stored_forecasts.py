@@ -52,7 +52,7 @@ class StoredForecast:
                 "cannot be compared. Set the same data.reporting_delay, or name others."
             )
             raise InputError(msg)
-        return [replace(one, forecaster=self.name, terms=terms) for one in replays]
+        return [replace(one, forecaster=self.name, terms=terms, handed_in=True) for one in replays]
 
 
 @dataclass(frozen=True)

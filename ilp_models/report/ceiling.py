@@ -28,7 +28,7 @@ def ceiling_notes(scores: ScoreTable, skill: pd.DataFrame, baseline: str, lead: 
     if len(beyond):
         sentences.append(
             f"Above this ceiling by more than chance allows: {', '.join(beyond.index)}. The counts scatter less than "
-            f"{best} says."
+            f"{best} says, or a forecast knew them."
         )
     poisson = _poisson_skill(scores, best, baseline, lead)
     if np.isfinite(poisson):

@@ -112,7 +112,8 @@ class Scoring:
         """Return the scores of all replays and of two bounds; a grid adds scores of the city and of parent areas.
 
         Rows named ``oracle`` score a forecast of the counts themselves. Rows named ``ceiling (...)`` hold the expected
-        score of the forecaster with the smallest deviance if its expected counts and its dispersions are true.
+        score of the forecaster with the smallest deviance if its expected counts and its dispersions are true. No
+        ceiling rests on forecasts that were handed in: a copy of the counts would make its own.
         """
         land = np.asarray(area_m2, dtype=float)
         check_comparable(replays, land)
@@ -125,12 +126,13 @@ class Scoring:
                 best[replay.lead] = flagged_events(rank_cells(observed, land), observed, self.land_shares)
             scores = self._scores(replay, land, best[replay.lead])
             scores |= {} if grid is None else sum_scores(replay, grid, self.floor)
-            if replay.distribution == NEGATIVE_BINOMIAL:
+            if replay.distribution == NEGATIVE_BINOMIAL and not replay.handed_in:
                 deviance.setdefault(replay.forecaster, []).append(float(scores["deviance"].mean()))
             parts.append(_rows(replay.forecaster, replay, scores))
-        leader = min(deviance, key=lambda name: float(np.mean(deviance[name])))
+        leader = min(deviance, key=lambda name: float(np.mean(deviance[name])), default=replays[0].forecaster)
         for replay in (each for each in replays if each.forecaster == leader):
-            parts.append(_rows(ceiling_of(leader), replay, self._ceiling(replay)))
+            if deviance:
+                parts.append(_rows(ceiling_of(leader), replay, self._ceiling(replay)))
             parts.append(_rows(ORACLE, replay, self._oracle(replay, land, best[replay.lead])))
         delay = max(replay.delay for replay in replays)
         return ScoreTable(pd.concat(parts, ignore_index=True), self.bootstrap, delay)

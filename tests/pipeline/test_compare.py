@@ -219,6 +219,8 @@ def test_stored_forecasts_of_other_runs_join_by_name(place, tmp_path):
     stored = pd.read_csv(mine.folder / "summary.csv").query("lead == 1 and crime_type == 'all' and score == 'deviance'")
     wanted = stored.set_index("forecaster").loc["ewma", "value"]
     assert board.loc[(1, other), "deviance"] == pytest.approx(wanted)
+    assert board.loc[(1, other), "deviance"] < board.loc[(1, "ewma"), "deviance"]
+    assert [name for name in board.loc[1].index if name.startswith("ceiling")] == ["ceiling (ewma)"]  # of this run
 
 
 @pytest.mark.parametrize(

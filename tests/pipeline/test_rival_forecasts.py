@@ -251,9 +251,10 @@ def test_names_that_are_taken_have_digits_and_parts_of_one_rival_are_joined(back
 
 
 def test_a_copy_of_the_counts_is_told_from_a_forecast(backtest, table, tmp_path):
-    seen = table[KEYS].assign(expected=table["observed"])
-    protocol = join(backtest, seen, tmp_path, "seen.csv").protocol
-    assert "Check seen: its error (0.0000) is less than half of what chance leaves" in protocol
+    seen = table[KEYS].assign(expected=table["observed"], dispersion=2.0)
+    joined = join(backtest, seen, tmp_path, "seen.csv")
+    assert "Check seen: its error (0.0000) is less than half of what chance leaves" in joined.protocol
+    assert joined.scores.bounds == backtest.scores.bounds  # no ceiling rests on it
     honest = join(backtest, table[[*KEYS, "expected"]], tmp_path, "honest.csv").protocol
     assert "Check honest" not in honest
 
@@ -275,6 +276,17 @@ def test_a_seal_needs_a_register_from_before_the_first_period(backtest, table, t
     assert seal_of(None) == seal_of(early) == "stated"
     seal_forecasts(path, register=early)
     assert (seal_of(early), seal_of(late)) == ("sealed", "stated")
+    later = begins + timedelta(days=4)  # after the first cutoff: forecasts at lead 2 alone could know a week more
+    monkeypatch.setattr(forecast_seal, "now", lambda: later)
+    parts = [tmp_path / f"lead-{lead}.csv" for lead in (1, 2)]
+    for lead, part in enumerate(parts, start=1):
+        plain[plain["lead"] == lead].assign(forecaster="parts").to_csv(part, index=False)
+        seal_forecasts(part)
+    monkeypatch.setattr(forecast_seal, "now", lambda: begins)
+    seal_forecasts(parts[0])
+    monkeypatch.setattr(forecast_seal, "now", lambda: later)
+    (rival,) = with_rivals(backtest, list(map(str, parts)), "omit", None).rivals
+    assert rival.seal == "unsealed"
     plain.assign(expected=1.0).to_csv(path, index=False)
     with pytest.raises(InputError, match=r"file was changed after the manifest was made"):
         seal_of(early)

@@ -23,7 +23,10 @@ def test_the_ceiling_comes_first_and_poisson_last_as_a_note():
 
 @pytest.mark.parametrize(
     ("high", "words"),
-    [(0.08, "within what chance allows: glm."), (0.01, "by more than chance allows: glm. The counts")],
+    [
+        (0.08, "within what chance allows: glm."),
+        (0.01, "by more than chance allows: glm. The counts scatter less than glm says, or a forecast knew them."),
+    ],
 )
 def test_a_forecaster_above_the_ceiling_is_named_with_what_chance_allows(high, words):
     _, middle, _ = notes_of(0.2125, low=-0.08, high=high)  # the ceiling has a skill of 0.15 and glm one of 0.20

@@ -276,6 +276,14 @@ def test_leads_are_scored_separately():
     }
 
 
+def test_no_ceiling_rests_on_forecasts_that_were_handed_in():
+    """A copy of the counts would make its own ceiling, with the dispersion that it likes."""
+    own = city()
+    seen = replace(own, forecaster="seen", expected=own.observed.astype(float), handed_in=True)
+    assert SCORING.run([own, seen], area()).bounds == ("ceiling (ewma)", "oracle")
+    assert SCORING.run([seen], area()).bounds == ("oracle",)
+
+
 def test_delay_is_stored_and_used_by_recapture():
     late = SCORING.run([replace(city(), terms=ReplayTerms(delay=2))], area())
     far = SCORING.run([replace(city(), lead=3)], area())
