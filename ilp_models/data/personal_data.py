@@ -17,7 +17,10 @@ from ilp_models.data.personal_words import (
     IMPERSONAL,
     LOOK_ALIKES,
     PAIRS,
+    PATROL_PAIRS,
+    PATROLS,
     PERSON_GROUPS,
+    POSITIONS,
     SUBJECTS,
     UNKNOWN,
 )
@@ -139,6 +142,16 @@ def names_persons(text: str) -> bool:
         any(_in(word, SUBJECTS) for word in words)
         or bool(PAIRS & set(pairwise(words)))
         or any(part in joined for part in EMBEDDED)
+    )
+
+
+def names_patrol(column: str) -> bool:
+    """Return whether the name of a column means an officer, a crew, a car, its radio or its position."""
+    words = words_of(column)
+    return (
+        any(_in(word, PATROLS) or word in POSITIONS for word in words)
+        or bool(PATROL_PAIRS & set(pairwise(words)))
+        or any("".join(words).startswith("".join(pair)) for pair in PATROL_PAIRS)
     )
 
 

@@ -16,8 +16,15 @@ Integers = npt.NDArray[np.integer[Any]]
 class Scheme(Protocol):
     """How units are assigned to treatment. The draws of one seed are equal on every machine."""
 
-    name: str
-    randomised: bool
+    @property
+    def name(self) -> str:
+        """Name in words."""
+        ...
+
+    @property
+    def randomised(self) -> bool:
+        """Whether units are drawn."""
+        ...
 
     def blocks(self, usual: Floats) -> Integers:
         """Return the block of each unit, from their usual counts; -1 for a unit that takes no part."""

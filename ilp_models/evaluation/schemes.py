@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.trial import Scheme
+from ilp_models.domain.trial_design import TrialDesign
 
 Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
@@ -246,3 +248,19 @@ class Observational:
     def analysed(self, treated: Bools) -> Bools:
         """Return that all periods are analysed."""
         return np.ones_like(treated)
+
+
+_SCHEMES: Final = (MatchedPairs, BlockedRandomisation, Crossover, SteppedWedge, Observational)
+
+
+def scheme_of(design: TrialDesign) -> Scheme:
+    """Return the scheme of a design; InputError if its name or settings are unknown."""
+    found = next((one for one in _SCHEMES if one.name == design.scheme), None)
+    try:
+        if found is not None:
+            return found(**design.scheme_settings)
+    except TypeError as error:
+        msg = f"The settings {dict(design.scheme_settings)} do not fit the scheme {design.scheme}. Design it again."
+        raise InputError(msg) from error
+    msg = f"The scheme {design.scheme!r} is unknown. Use one of {', '.join(one.name for one in _SCHEMES)}."
+    raise InputError(msg)

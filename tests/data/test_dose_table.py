@@ -1,0 +1,85 @@
+import pandas as pd
+import pytest
+
+from ilp_models.data.dose_table import read_dose
+from ilp_models.domain.errors import InputError
+
+GOOD = "cell,period,hours,crews,remarks\na,2026-01-19,1.5,2,\n b ,2026-01-26 00:00:00,0,,quiet\n,,,,\n"
+
+
+def written(tmp_path, text):
+    path = tmp_path / "dose.csv"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_a_table_is_read_and_free_text_is_dropped(tmp_path):
+    dose = read_dose(written(tmp_path, GOOD))
+    assert dose.table["place"].tolist() == ["a", "b"]
+    assert dose.table["row"].tolist() == [2, 3]
+    assert (dose.hours, dose.dropped, dose.source) == (1.5, ("remarks",), "dose.csv")
+    assert "quiet" not in dose.table.to_csv()
+    assert read_dose(written(tmp_path, "Unit;Period;Hours\nnorth;2026-01-19;1,5\n")).hours == 1.5
+
+
+def test_a_returned_sheet_is_read(tmp_path):
+    path = tmp_path / "dose.xlsx"
+    pd.DataFrame({"cell": ["a"], "period": [pd.Timestamp("2026-01-19")], "hours": [2]}).to_excel(path, index=False)
+    assert read_dose(str(path)).hours == 2
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "officer",
+        "Officer_ID",
+        "badge no",
+        "call sign",
+        "CallSign",
+        "car",
+        "vehicle_reg",
+        "patrol id",
+        "driver",
+        "name",
+        "gps",
+        "lat",
+        "Longitude",
+        "x",
+        "track",
+        "e-mail",
+        "geometry",
+        "Kennzeichen",
+        "vehicles",
+        "radioID",
+        "\u043efficer",
+    ],
+)
+def test_officers_cars_and_positions_are_refused(tmp_path, column):
+    with pytest.raises(InputError, match="identifies an officer, a car or a position"):
+        read_dose(written(tmp_path, f"cell,period,hours,{column}\na,2026-01-19,1,q\n"))
+
+
+@pytest.mark.parametrize("column", ["remarks", "shift", "weather", "district", "hours_planned"])
+def test_other_columns_are_not_refused(tmp_path, column):
+    assert read_dose(written(tmp_path, f"cell,period,hours,{column}\na,2026-01-19,1,q\n")).dropped == (column,)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("cell,hours\na,1\n", "has no column 'period'"),
+        ("place,period,hours\na,2026-01-19,1\n", "has no column 'cell'"),
+        ("cell,unit,period,hours\na,b,2026-01-19,1\n", "both columns"),
+        ("cell,period,hours\n", "has no row"),
+        ("cell,period,hours\na,2026-01-19,1\nb,2026-01-19,-1\n", "row 3: hours='-1' is not a number"),
+        ("cell,period,hours\na,2026-01-19,nan\n", "row 2: hours='nan'"),
+        ("cell,period,hours\na,2026-01-19,\n", "row 2: hours=''"),
+        ("cell,period,hours\na,19/01/2026,1\n", "row 2: period='19/01/2026' is not a day"),
+        ("cell,period,hours\n,2026-01-19,1\n", "row 2: the cell is empty"),
+        ("cell,period,hours\nMaria Smith,2026-01-19,1\n", r"row 2: \S+ .*masked\) looks like personal data"),
+    ],
+)
+def test_a_mistake_is_named_with_its_row(tmp_path, text, said):
+    with pytest.raises(InputError, match=said) as error:
+        read_dose(written(tmp_path, text))
+    assert "Maria" not in str(error.value)
