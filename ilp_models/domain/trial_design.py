@@ -36,7 +36,7 @@ class TrialTerms:
     ethics_review_by, ethics_review_date, ethics_review_reference : str, optional
         Independent review: who, when (ISO 8601), and the number or address of its opinion.
     public_notice_date, public_notice_reference : str, optional
-        When and where the public was told.
+        When and where the public was informed.
 
     Raises
     ------
@@ -88,7 +88,7 @@ class TrialTerms:
 
 @dataclass(frozen=True)
 class TrialDesign:
-    """A trial as it was fixed before its first day. Its digest stands in the register.
+    """A trial as it was fixed before its first day. Its digest is in the register.
 
     Attributes
     ----------

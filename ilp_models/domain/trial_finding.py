@@ -27,7 +27,7 @@ _SERIOUS: Final[Mapping[str, str]] = {
     "signed below power": "The trial was signed although its power is below the least power: {reason} ({who}).",
 }
 _NOTES: Final[Mapping[str, str]] = {
-    "no register": "No register was given, so nobody can check that the design was fixed before the first day.",
+    "no register": "No register was given, so it is not known whether the design was fixed before the first day.",
     "short past": "The records hold {periods} of {planned} periods before the trial.",
     "few units": "An arm has {units} units. Errors that are clustered by unit are too small with fewer than 10.",
     "zone cells missing": "{cells} cells of zones are not in the grid. They are left out.",

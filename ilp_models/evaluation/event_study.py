@@ -77,7 +77,7 @@ class EventStudy:
         """Return sums over whole spans; those of the past end with its last period."""
         whole = counts.shape[1] // self.span
         if not whole:
-            return counts.sum(axis=1, keepdims=True)
+            return np.asarray(counts.sum(axis=1, keepdims=True))
         size = whole * self.span
         kept = counts[:, -size:] if last else counts[:, :size]
         return np.asarray(kept.reshape(len(counts), whole, self.span).sum(axis=2))

@@ -131,7 +131,7 @@ class TrialCounts:
 
     @cached_property
     def shared_zone_cells(self) -> frozenset[str]:
-        """Cells in the zones of units with different assignments: they say nothing about either."""
+        """Cells in the zones of units with different assignments, which are compared with neither."""
         words: dict[str, set[str]] = {}
         for cells, word in zip(self.design.zones, self.design.assignment, strict=True):
             for cell in cells:

@@ -31,7 +31,7 @@ def test_ratios_are_those_of_the_regression_on_units_spans_and_treatment():
 def test_intervals_hold_the_truth_when_units_vary():
     generator, covered = np.random.default_rng(1), 0
     for _ in range(200):
-        level = generator.gamma(2.0, 3.0, (40, 1)) * generator.gamma(5.0, 0.2, (40, 8))  # each unit moves by itself
+        level = generator.gamma(2.0, 3.0, (40, 1)) * generator.gamma(5.0, 0.2, (40, 8))  # units vary over time
         level[:20, 4:] *= 0.6
         row = EventStudy(span=4).estimate(trial(generator.poisson(level).astype(float), 4, 20)).iloc[1]
         covered += row["low"] <= 0.6 <= row["high"]
