@@ -19,6 +19,12 @@ from ilp_models.stats.filters import exponential_means
 _CALENDAR: Final = CalendarTerms()
 _TREND_HALF_LIFE: Final = 0.25  # years; slower change is trend, not calendar
 _RIDGE: Final = 1.0
+_MEMORY_YEARS: Final = 2.0  # latest past on which the memory of the level is learned
+_MEMORY_RIDGE: Final = 0.02  # of the regression of one log deviation on the last one
+_STRONGEST_MEMORY: Final = 0.9
+_LEAST_GAIN: Final = 2.0  # of the deviance, for which the memory of a crime type is used
+_FEWEST_PERIODS: Final = 26  # with fewer, no memory is learned
+_BURN_IN: Final = 8
 _WITHIN_A_YEAR: Final = ("weekday_", "first_of_month", "holidays")  # terms that recur within a year
 
 
@@ -42,6 +48,10 @@ class LevelShare(HindcastForecaster):
         Width of the Gaussian neighbourhood, in steps between neighbouring cells.
     level_half_lives : sequence of float
         Candidate half-lives of the level, periods.
+    level_memory : bool, default False
+        Whether the latest deviation of the city count from the level lasts. The log deviation of a period is then
+        ``level_memory_`` times that of the period before (first-order autoregression). It is used for a crime type
+        only where it lowered the deviance over the latest two years by more than 2.
     calendar : CalendarTerms
         Terms of the calendar index. By default one harmonic of the year, and the holidays of the events' country.
 
@@ -55,6 +65,7 @@ class LevelShare(HindcastForecaster):
     share_column = OWN_PAST
     level_half_lives_: npt.NDArray[np.float64]
     calendar_: npt.NDArray[np.float64]  # coefficients (terms, crime types)
+    level_memory_: npt.NDArray[np.float64]  # by crime type; 0 where the level has none
 
     def __init__(
         self,
@@ -64,6 +75,8 @@ class LevelShare(HindcastForecaster):
         reach_cells: float = 1.0,
         level_half_lives: Sequence[float] = (2, 4, 8, 16, 52, 208),
         calendar: CalendarTerms = _CALENDAR,
+        *,
+        level_memory: bool = False,
     ) -> None:
         self.half_life = half_life
         self.mix = mix
@@ -71,6 +84,7 @@ class LevelShare(HindcastForecaster):
         self.reach_cells = reach_cells
         self.level_half_lives = level_half_lives
         self.calendar = calendar
+        self.level_memory = level_memory
 
     def _tune(self, history: History) -> None:
         self.calendar_ = self._fit_calendar(history)
@@ -80,6 +94,31 @@ class LevelShare(HindcastForecaster):
         levels = self._candidate_levels(history, targets, history.first_step, self.level_half_lives)
         losses = [deviance_by_type(observed, level[..., None]) for level in levels]
         self.level_half_lives_ = np.asarray(self.level_half_lives, dtype=float)[np.argmin(losses, axis=0)]
+        if self.level_memory:
+            self.level_memory_ = self._fit_memory(history)
+
+    def _fit_memory(self, history: History) -> npt.NDArray[np.float64]:
+        """Return how much of the log deviation of a period lasts, by crime type; 0 where that gains little."""
+        known = history.panel.periods
+        latest = known[-min(len(known) - 1, round(_MEMORY_YEARS * history.calendar.per_year)) :]
+        if len(latest) < _FEWEST_PERIODS:
+            return np.zeros(len(history.events.crime_types))
+        observed, level = self._known_levels(history, latest)
+        deviation = np.log((observed + 0.5) / (level + 0.5))
+        before, after = deviation[:-1], deviation[1:]
+        memory = np.clip((before * after).sum(axis=0) / ((before**2).sum(axis=0) + _MEMORY_RIDGE), 0, _STRONGEST_MEMORY)
+        counts = observed[1:, :, None]
+        without = deviance_by_type(counts, level[1:, :, None])
+        gained = without - deviance_by_type(counts, (level[1:] * np.exp(memory * before))[..., None])
+        return np.where(gained > _LEAST_GAIN, memory, 0.0)
+
+    def _known_levels(
+        self, history: History, periods: pd.PeriodIndex
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return city counts and plain levels (periods, crime types) of known periods, one period ahead."""
+        first = int(periods.asi8[0] - history.panel.periods.asi8[0])
+        observed = history.panel.by_period[first : first + len(periods)].sum(axis=2, dtype=np.float64)
+        return observed, self._plain_levels(history, periods, 1)
 
     def _terms(self, history: History, periods: pd.PeriodIndex) -> npt.NDArray[np.float64]:
         return self.calendar.for_events(history.events).values(periods, history.calendar)
@@ -133,6 +172,18 @@ class LevelShare(HindcastForecaster):
         return _shares(means), _shares(means.sum(axis=1, keepdims=True))
 
     def _levels(self, history: History, periods: pd.PeriodIndex, step: int) -> npt.NDArray[np.float64]:
+        """Return the expected city counts (periods, crime types), with the part of the latest deviation that lasts."""
+        level = self._plain_levels(history, periods, step)
+        if not self.level_memory or not self.level_memory_.any():
+            return level
+        observed, known = self._known_levels(history, history.panel.periods)
+        deviation = np.log((observed + 0.5) / (known + 0.5))
+        deviation[:_BURN_IN] = 0.0  # the level has seen too little
+        last = history.usable_periods(periods, step) - 1
+        latest = np.where((last >= 0)[:, None], deviation[np.maximum(last, 0)], 0.0)
+        return np.asarray(level * np.exp(self.level_memory_**step * latest))
+
+    def _plain_levels(self, history: History, periods: pd.PeriodIndex, step: int) -> npt.NDArray[np.float64]:
         """Return the expected city counts (periods, crime types) with the learned half-lives."""
         level = np.empty((len(periods), len(self.level_half_lives_)))
         half_lives = np.unique(self.level_half_lives_)

@@ -98,12 +98,14 @@ class LightGBM(RegressionForecaster):
         Smallest number of rows in a leaf.
     feature_fraction : float, default 1.0
         Share of the columns offered to each tree.
+    bagging_fraction : float, default 1.0
+        Share of the rows that each tree learns from, drawn anew for each tree.
     reg_lambda : float, default 1.0
         L2 penalty on leaf values.
     max_bin : int, default 127
         Histogram bins per column.
     seed : int, default 0
-        Seed of the column sampling and of the sample of units without events.
+        Seed of the samples of rows and columns, and of the sample of units without events.
     variance_power : float, default 1.0
         Power of the mean that the variance follows. 1 is Poisson; between 1 and 2 is Tweedie (Jorgensen 1987), which
         gives less weight to errors on high counts.
@@ -138,6 +140,7 @@ class LightGBM(RegressionForecaster):
         learning_rate: float = 0.1,
         min_child_samples: int = 2000,
         feature_fraction: float = 1.0,
+        bagging_fraction: float = 1.0,
         reg_lambda: float = 1.0,
         max_bin: int = 127,
         seed: int = 0,
@@ -160,6 +163,7 @@ class LightGBM(RegressionForecaster):
         self.learning_rate = learning_rate
         self.min_child_samples = min_child_samples
         self.feature_fraction = feature_fraction
+        self.bagging_fraction = bagging_fraction
         self.reg_lambda = reg_lambda
         self.max_bin = max_bin
         self.seed = seed
@@ -250,6 +254,8 @@ class LightGBM(RegressionForecaster):
             learning_rate=self.learning_rate,
             min_child_samples=self.min_child_samples,
             colsample_bytree=self.feature_fraction,
+            subsample=self.bagging_fraction,
+            subsample_freq=1 if self.bagging_fraction < 1 else 0,
             reg_lambda=self.reg_lambda,
             max_bin=self.max_bin,
             random_state=self.seed,

@@ -1,0 +1,186 @@
+"""Try changes of the default forecaster on development years, one after the other, and keep every result.
+
+python experiments/default-forecaster/run.py PATH
+    writes results.csv and the table of README.md, and adds a line for each trial to trials.csv
+
+PATH is a folder with chicago_sthsl/events.parquet. The records of Toronto are bundled. Everything ends with 2020: the
+test weeks of the comparison experiments are never read.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent / "borrowed-strength"))
+
+from cities import read_city  # noqa: E402 - the records of Chicago are read as in that experiment
+
+import ilp_models as ilp  # noqa: E402
+from ilp_models.domain.features import Column  # noqa: E402
+from ilp_models.domain.scores import ALL  # noqa: E402
+from ilp_models.pipeline.trials import record_backtest_trials  # noqa: E402
+from ilp_models.stats.filters import exponential_means  # noqa: E402
+from ilp_models.tracking.trial_record import TrialRecord  # noqa: E402
+
+MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
+BASELINE = "lightgbm"
+WEEKS = {"Toronto": 104, "Chicago": 52}
+END = {"Toronto": "2020-12-27", "Chicago": "2017-12-31"}
+REFIT_EVERY = 26
+ETAS_WEEKS = {"Toronto": 312, "Chicago": 92}  # the training weeks of the first fit and the test weeks
+POOL_WEIGHT = 0.85  # of the trees, in the pool of logarithms
+FEATURES = ilp.LightGBM().features
+BAGGED = {"n_estimators": 160, "learning_rate": 0.05, "bagging_fraction": 0.7, "feature_fraction": 0.7}
+
+
+@dataclass(frozen=True)
+class GammaPoisson:
+    """Discounted gamma-Poisson filters: counts of a cell over what level times share expected, by half-life.
+
+    West and Harrison (1997), Bayesian Forecasting and Dynamic Models, chapter 14. The prior is worth one event.
+    """
+
+    half_lives: Sequence[float] = (8, 32, 128)
+
+    def columns(self, history: ilp.History) -> tuple[Column, ...]:
+        """Return one column a half-life."""
+        del history
+        return tuple(Column(f"gamma_poisson_{one:g}", "own_past", "{value:.2f}") for one in self.half_lives)
+
+    def write(self, history: ilp.History, periods: pd.PeriodIndex, step: int, out: np.ndarray) -> None:
+        """Write the logarithm of the ratio."""
+        known = history.panel.periods
+        first = min(26, len(known) // 4)
+        expected = np.maximum(ilp.LevelShare().fit(history).hindcast(history, known[first:], step), 1e-4)
+        counts = history.panel.by_period[first:].astype(float)
+        usable = np.maximum(history.usable_periods(periods, step) - first, 0)
+        for at, half_life in enumerate(self.half_lives):
+            prior = 1 - 0.5 ** (1 / half_life)  # one event over the sum of the weights
+            seen, usual = (exponential_means(one, half_life, usable) for one in (counts, expected))
+            out[..., at] = np.log((prior + seen) / (prior + usual))
+
+
+@dataclass(frozen=True)
+class StoredRate:
+    """The forecast of another method for each week, made from what was known at its start."""
+
+    path: str
+
+    def columns(self, history: ilp.History) -> tuple[Column, ...]:
+        """Return one column."""
+        del history
+        return (Column("stored_rate", "own_past", "{value:.3f}"),)
+
+    def write(self, history: ilp.History, periods: pd.PeriodIndex, step: int, out: np.ndarray) -> None:
+        """Write the logarithm of the rate."""
+        del history, step
+        stored = np.load(self.path)
+        place = {start: at for at, start in enumerate(stored["starts"])}
+        for at, period in enumerate(periods):
+            out[at, ..., 0] = np.log(stored["expected"][place[np.datetime64(period.start_time, "D")]] + 0.01)
+
+
+def main(words: list[str]) -> int:
+    """Run all trials and write the results."""
+    code, rows = ilp.describe_code(), []
+    for city in WEEKS:
+        tested = backtest(city, Path(words[0]))
+        record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
+        rows.append(skills(tested).assign(city=city))
+    table = pd.concat(rows, ignore_index=True)
+    table.to_csv(FOLDER / "results.csv", index=False, float_format="%.8g", lineterminator="\n")
+    page = FOLDER / "README.md"
+    text = "\n".join([*lines(table), "", f"Made with {code}.", "", ""])
+    page.write_text(MARKED.sub(lambda found: found[1] + text + found[2], page.read_text("utf-8")), encoding="utf-8")
+    return 0
+
+
+def read(city: str, path: Path) -> ilp.Events:
+    """Return the records of a city, up to the end of its development years."""
+    return ilp.load_toronto(end="2020-12-28") if city == "Toronto" else read_city(city, path)
+
+
+def backtest(city: str, path: Path) -> ilp.Backtest:
+    """Return the backtest of all trials in a city."""
+    events = read(city, path)
+    memory = ilp.LevelShare(level_memory=True)
+    models = {
+        "moving_average": ilp.MovingAverage(),
+        "ewma": ilp.EWMA(),
+        "level_share": ilp.LevelShare(),
+        "poisson_glm": ilp.PoissonGLM(),
+        BASELINE: ilp.LightGBM(),
+        "31 leaves": ilp.LightGBM(num_leaves=31),
+        "31 leaves, half of rows and columns": ilp.LightGBM(num_leaves=31, bagging_fraction=0.5, feature_fraction=0.5),
+        "bagged": ilp.LightGBM(**BAGGED),
+        "level memory": ilp.LightGBM(offset=memory),
+        "gamma-Poisson columns": ilp.LightGBM((*FEATURES, GammaPoisson())),
+        "ETAS column": ilp.LightGBM((*FEATURES, StoredRate(store_etas(city, events)))),
+        "bagged, level memory": ilp.LightGBM(offset=memory, **BAGGED),
+    }
+    return ilp.run_backtest(
+        models,
+        events,
+        ilp.SquareGrid(500),
+        test_periods=WEEKS[city],
+        end=END[city],
+        refit_every=REFIT_EVERY,
+        baseline=BASELINE,
+    )
+
+
+def store_etas(city: str, events: ilp.Events) -> str:
+    """Forecast each week by ETAS from what was known at its start, and return the file with the rates."""
+    file = Path("outputs") / f"default-forecaster-{city}.npz"
+    if not file.is_file():
+        calendar, end = ilp.Calendar(), pd.Timestamp(END[city]) + pd.Timedelta(days=1)
+        cutoffs = [end - pd.Timedelta(weeks=number) for number in range(ETAS_WEEKS[city], 0, -1)]
+        grid = ilp.SquareGrid(500).build(events.known_at(cutoffs[-WEEKS[city]]))
+        model, expected = ilp.ETAS(), []
+        for number, cutoff in enumerate(cutoffs):
+            history = ilp.History.from_events(cutoff, events, grid, calendar)
+            model.fit(history) if number % REFIT_EVERY == 0 else model.update(history)
+            expected.append(model.predict(calendar.next_periods(cutoff, 1)).expected.values[..., 0])
+        file.parent.mkdir(exist_ok=True)
+        np.savez(file, expected=np.stack(expected), starts=np.array(cutoffs, dtype="datetime64[D]"))
+    return str(file)
+
+
+def skills(tested: ilp.Backtest) -> pd.DataFrame:
+    """Return the skill of each trial over the default, with the pools of logarithms of trees and regression."""
+    replays = {one.forecaster: one for one in tested.replays}
+    total = replays[BASELINE].expected.sum("cell")
+    pools = []
+    for name in (BASELINE, "bagged", "bagged, level memory"):
+        logs = [np.log(np.maximum(replays[one].expected, 1e-3)) for one in (name, "poisson_glm")]
+        pooled = np.exp(POOL_WEIGHT * logs[0] + (1 - POOL_WEIGHT) * logs[1])
+        own = total if name == BASELINE else replays[name].expected.sum("cell")
+        expected = (pooled * (own / pooled.sum("cell"))).transpose(*replays[name].expected.dims)
+        pools.append(replace(replays[name], forecaster=f"{name}, pooled with poisson_glm", expected=expected))
+    scores = tested.scoring.run([*tested.replays, *pools], tested.grid.area_m2)
+    table = scores.skill(BASELINE)
+    return table[(table["crime_type"] == ALL) & (table["forecaster"] != BASELINE)]
+
+
+def lines(table: pd.DataFrame) -> list[str]:
+    """Return the table of the page, best in Toronto first."""
+    wide = {city: part.set_index("forecaster") for city, part in table.groupby("city", sort=False)}
+    first = wide["Toronto"]["skill"].sort_values(ascending=False).index
+    rows = ["", f"| trial | {' | '.join(wide)} |", "|---" * (len(wide) + 1) + "|"]
+    for name in first:
+        cells = [
+            f"{one.skill:+.3%} [{one.low:+.3%}, {one.high:+.3%}] {one.verdict}"
+            for one in (part.loc[name] for part in wide.values())
+        ]
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
