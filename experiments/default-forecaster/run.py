@@ -24,6 +24,7 @@ from cities import read_city  # noqa: E402 - the records of Chicago are read as 
 import ilp_models as ilp  # noqa: E402
 from ilp_models.domain.features import Column  # noqa: E402
 from ilp_models.domain.scores import ALL  # noqa: E402
+from ilp_models.pipeline.backtesting import Backtest  # noqa: E402
 from ilp_models.pipeline.trials import record_backtest_trials  # noqa: E402
 from ilp_models.stats.filters import exponential_means  # noqa: E402
 from ilp_models.tracking.trial_record import TrialRecord  # noqa: E402
@@ -106,7 +107,7 @@ def read(city: str, path: Path) -> ilp.Events:
     return ilp.load_toronto(end="2020-12-28") if city == "Toronto" else read_city(city, path)
 
 
-def backtest(city: str, path: Path) -> ilp.Backtest:
+def backtest(city: str, path: Path) -> Backtest:
     """Return the backtest of all trials in a city."""
     events = read(city, path)
     memory = ilp.LevelShare(level_memory=True)
@@ -152,7 +153,7 @@ def store_etas(city: str, events: ilp.Events) -> str:
     return str(file)
 
 
-def skills(tested: ilp.Backtest) -> pd.DataFrame:
+def skills(tested: Backtest) -> pd.DataFrame:
     """Return the skill of each trial over the default, with the pools of logarithms of trees and regression."""
     replays = {one.forecaster: one for one in tested.replays}
     total = replays[BASELINE].expected.sum("cell")
