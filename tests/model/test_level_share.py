@@ -122,3 +122,54 @@ def test_a_type_without_events_is_forecast_at_zero():
     history = history_of(counts, GRID)
     forecast = LevelShare().fit(history).predict(history.calendar.next_periods(history.cutoff, 1))
     assert (forecast.expected.values == 0).all()
+
+
+def wavering(memory, weeks=200, level=400, seed=3):
+    """Return counts of two types whose city level deviates, with a memory from week to week, and the deviations."""
+    generator = np.random.default_rng(seed)
+    deviation = np.zeros((2, weeks))
+    for week in range(1, weeks):
+        deviation[:, week] = memory * deviation[:, week - 1] + generator.normal(0, 0.15, 2)
+    return generator.poisson(SHARES[:, :, None] * level * np.exp(deviation)[:, None]), deviation
+
+
+def test_the_memory_of_the_level_is_recovered():
+    counts, _ = wavering(0.6)
+    forecaster = LevelShare(level_half_lives=(208,), level_memory=True).fit(history_of(counts, GRID))
+    np.testing.assert_allclose(forecaster.level_memory_, 0.6, atol=0.2)
+
+
+def test_a_level_without_memory_gets_none():
+    counts = np.random.default_rng(5).poisson(SHARES[:, :, None] * 400, (2, 30, 160))
+    history = history_of(counts, GRID)
+    plain, memory = (LevelShare(level_half_lives=(208,), level_memory=flag).fit(history) for flag in (False, True))
+    assert (memory.level_memory_ < 0.4).all()
+    if not memory.level_memory_.any():
+        week = history.calendar.next_periods(history.cutoff, 1)
+        assert memory.predict(week).expected.equals(plain.predict(week).expected)
+
+
+def test_the_latest_deviation_fades_by_the_memory_with_each_period_ahead():
+    counts, _ = wavering(0.7)
+    history = history_of(counts, GRID)
+    plain, memory = (LevelShare(level_half_lives=(208,), level_memory=flag).fit(history) for flag in (False, True))
+    weeks = history.calendar.next_periods(history.cutoff, 3)
+    ratio = np.log(memory.predict(weeks).expected.sum("cell") / plain.predict(weeks).expected.sum("cell")).values
+    known = plain.hindcast(history, history.panel.periods[-1:], 1).sum(axis=2)[0]
+    latest = np.log((counts[:, :, -1].sum(axis=1) + 0.5) / (known + 0.5))
+    for ahead in range(3):
+        np.testing.assert_allclose(ratio[:, ahead], memory.level_memory_ ** (ahead + 1) * latest, rtol=1e-5)
+
+
+def test_a_hindcast_with_memory_uses_earlier_counts_only():
+    counts, _ = wavering(0.6)
+    history = history_of(counts, GRID)
+    forecaster = LevelShare(level_memory=True).fit(history)
+    periods = history.panel.periods[100:110]
+    changed = counts.copy()
+    changed[:, :, 110:] += 50
+    later = history_of(changed, GRID)
+    for step in (1, 3):
+        np.testing.assert_array_equal(
+            forecaster.hindcast(history, periods, step), forecaster.hindcast(later, periods, step)
+        )

@@ -74,6 +74,7 @@ def test_it_equals_the_regression_forecaster_with_the_same_learner(history):
         ("learning_rate", "learning_rate", 0.3),
         ("min_child_samples", "min_data_in_leaf", 99),
         ("feature_fraction", "feature_fraction", 0.5),
+        ("bagging_fraction", "bagging_fraction", 0.5),
         ("reg_lambda", "lambda_l2", 3),
         ("max_bin", "max_bin", 31),
         ("seed", "seed", 11),
@@ -98,6 +99,11 @@ def test_places_differ_only_by_their_past(history):
 
 def test_another_seed_draws_other_columns(history):
     one, two = (LightGBM(FAMILIES, None, feature_fraction=0.4, seed=seed, **SMALL).fit(history) for seed in (0, 1))
+    assert next_week(one, history).digest() != next_week(two, history).digest()
+
+
+def test_another_seed_draws_other_rows_for_each_tree(history):
+    one, two = (LightGBM(FAMILIES, None, bagging_fraction=0.4, seed=seed, **SMALL).fit(history) for seed in (0, 1))
     assert next_week(one, history).digest() != next_week(two, history).digest()
 
 

@@ -99,7 +99,7 @@ class LightGBM(RegressionForecaster):
     feature_fraction : float, default 1.0
         Share of the columns offered to each tree.
     bagging_fraction : float, default 1.0
-        Share of the rows that each tree learns from, drawn anew for each tree.
+        Share of the rows that each tree learns from; each tree has its own sample.
     reg_lambda : float, default 1.0
         L2 penalty on leaf values.
     max_bin : int, default 127
