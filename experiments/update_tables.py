@@ -174,7 +174,7 @@ def _floor_note(name: str, row: dict[str, str]) -> str:
     best = name.removeprefix("floor (").removesuffix(")")
     return (
         f"\nIf the rates of `{best}` were right and counts were Poisson, its skill would be "
-        f"{_with_interval(row, 'skill', '{:+.2%}')}. Where recorded counts scatter more, no method can reach that."
+        f"{_with_interval(row, 'skill', '{:+.2%}')}. That is too high where recorded counts scatter more."
     )
 
 

@@ -194,7 +194,7 @@ def _dates(values: pd.Series, label: str) -> pd.Series:
     if wrong.any():
         row = int(wrong.argmax())
         msg = (
-            f"{label}, row {row + 1}: {values.name}={str(values.iloc[row])[:40]!r} is not a date without a time zone. "
+            f"{label}, row {row + 1}: {values.name}={str(values.iloc[row])[:40]!r} is not a date, or has a time zone. "
             "Write the first day of the period, such as 2021-03-01."
         )
         raise InputError(msg)
@@ -211,7 +211,7 @@ def _numbers(values: pd.Series, mark: str, label: str) -> Floats:
         row = int(wrong.argmax())
         msg = (
             f"{label}, row {row + 1}: {values.name}={str(values.iloc[row])[:40]!r} is not a number. Give a number "
-            f"with the decimal mark {mark!r} and without a mark of thousands."
+            f"with the decimal mark {mark!r} and without thousands separators."
         )
         raise InputError(msg)
     return np.array([float(text) for text in texts])  # exact: pandas rounds the last digit

@@ -1,4 +1,4 @@
-"""Compare a Knox table with a self-exciting process, which separates repeats from places that are busy for a while."""
+"""Compare a Knox table with a self-exciting process, which in part separates repeats from busy places."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,7 +26,7 @@ BAND_COLUMNS: Final = (
 )
 _FINER: Final = (1, 2, 4, 8)  # days at which repeats can change quickly
 _CLEAR: Final = 0.01  # of the incidents: a smaller share above that of shuffled dates is no finding
-_UNSURE: Final = "The process cannot tell: with shuffled dates, it finds as many repeats. There are too few incidents."
+_UNSURE: Final = "The process cannot tell: it finds as many repeats with shuffled dates. Few incidents can cause this."
 _MOST: Final = 0.5  # chains that explain less than this share of the excess do not explain most of it
 
 
@@ -98,7 +98,7 @@ def half_steps(excess: Floats) -> float:
 
 
 def _reading(found: bool, clear: bool, explained: float) -> str:  # noqa: FBT001 - two answers and a share
-    """Return what it means that both methods agree, or not."""
+    """Return what follows from the findings of both methods."""
     if found and clear:
         if explained < _MOST:
             return (

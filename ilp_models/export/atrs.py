@@ -24,7 +24,7 @@ _GOVERNANCE: Final = {  # settings of the audit that fill a field
     "human_decisions": "audit.governance.reviewer",
     "appeals_and_review": "audit.governance.complaints",
 }
-_AUDIT: Final = {"impact_assessment_name": "audit.groups, and run the audit", "risk_name": "the audit, by running it"}
+_AUDIT: Final = {"impact_assessment_name": "run the audit with audit.groups", "risk_name": "run the audit"}
 
 Value = str | list[str]
 

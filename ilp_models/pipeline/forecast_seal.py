@@ -1,4 +1,7 @@
-"""Seals of forecast files: a manifest with a digest and a time, and a line of the register."""
+"""Seals of forecast files show that a file existed before its cutoff: a manifest and a line of the register.
+
+They have nothing to do with the seal of a decision, which is a checksum.
+"""
 
 import hashlib
 import json
@@ -30,8 +33,8 @@ def seal_forecasts(path: str | Path, *, register: Register | str | Path | None =
     """Write a manifest next to a file of forecasts, and a line to the register, before the first cutoff.
 
     `compare_forecasts` calls a file `sealed` if a register has its digest since before its first cutoff, and `stated`
-    if only the manifest says when it was made. Store the digest of the last line of the register elsewhere: a register
-    that its owner can write again proves nothing to others.
+    if only the manifest says when it was made. The owner of a register can rewrite it, so store the digest of its last
+    line elsewhere.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A rival's kit: all that other software needs to enter a comparison, and nothing that was known later."""
+"""A rival's kit: all that other software needs to take part in a comparison."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -32,8 +32,9 @@ _DAY: Final = "%Y-%m-%d"
 def write_rival_kit(backtest: Backtest, folder: str | Path) -> list[Path]:
     """Write all that other software needs to forecast the test periods of a backtest, and return the files.
 
-    The files of events add up: those up to the date of a cutoff hold what was known at it. No file has an event that
-    was reported later than the last cutoff, a recorded count of a test period, or the coordinates of an event.
+    The event files up to the date of a cutoff hold what was known at it. Those of later cutoffs hold the events of
+    earlier test periods: a rival must not read them early. No file has an event that was reported after the last
+    cutoff, or the coordinates of an event.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ def write_rival_kit(backtest: Backtest, folder: str | Path) -> list[Path]:
 
 
 def check_kit_folder(folder: str | Path) -> Path:
-    """Return a folder in which nothing lies yet: files of another kit would be read with those of this one."""
+    """Return a new or empty folder: event files of another kit would be read together with those of this one."""
     place = Path(folder).expanduser().absolute()
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         msg = f"kit={folder} exists and is not an empty folder. Name a new folder."

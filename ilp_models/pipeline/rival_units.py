@@ -125,9 +125,8 @@ class BacktestUnits:
             row = int((cell < 0).argmax())
             text = str(table[what].iloc[row])[:60]
             other = len(pd.unique(table[what][cell < 0]))
-            raise given.fault(
-                row, f"{what}={text!r} is not a cell of the backtest, nor are {other - 1} others. {remedy}"
-            )
+            more = f", nor are {other - 1:,} other values" if other > 1 else ""
+            raise given.fault(row, f"{what}={text!r} is not a cell of the backtest{more}. {remedy}")
         return np.asarray(cell, dtype=np.int64)
 
     def _match(self, unique: npt.NDArray[np.object_], given: RivalTable) -> Ints:

@@ -56,7 +56,9 @@ def write_sweep(runs: Sequence[SweepRun], folder: Path) -> str:
     shown = [_line(row) for row in rows]
     head = f"Sweep of {len(runs)} runs"
     if first is not None:
-        head += f"; skill over {first.facts['baseline']} of run {first.run.name}, paired where the units are equal"
+        head += (
+            f"; skill over {first.facts['baseline']} of run {first.run.name}, paired if cells, periods and counts agree"
+        )
     return "\n".join([head, *shown, f"Table: {folder / SWEEP}"])
 
 

@@ -1,4 +1,4 @@
-"""Say in sentences how near the forecasters are to the ceiling, for pages and the terminal."""
+"""Sentences on the ceiling and the forecasters above it, for pages and the terminal."""
 
 import numpy as np
 import pandas as pd
@@ -28,13 +28,13 @@ def ceiling_notes(scores: ScoreTable, skill: pd.DataFrame, baseline: str, lead: 
     if len(beyond):
         sentences.append(
             f"Above this ceiling by more than chance allows: {', '.join(beyond.index)}. The counts scatter less than "
-            f"{best} says, or a forecast knew them."
+            f"{best} expects, its totals are too high, or a forecast knew the counts."
         )
     poisson = _poisson_skill(scores, best, baseline, lead)
     if np.isfinite(poisson):
         sentences.append(
-            f"If counts were Poisson, the ceiling would be {percent(poisson, 2, sign=True)}. Recorded counts scatter "
-            "more, so that figure is no limit to aim at. A ceiling bounds no hit rate."
+            f"If counts were Poisson, the ceiling would be {percent(poisson, 2, sign=True)}. That is too high where "
+            "recorded counts scatter more. A ceiling is a check, not a limit: a method that knows more can be above it."
         )
     return tuple(sentences)
 

@@ -77,7 +77,7 @@ GLOSSARY: Final[Mapping[str, str]] = {
     "Interval coverage": "The share of recorded counts inside the 90 % interval. It exceeds 90 % where few crimes "
     "occur, because counts are whole numbers.",
     "Ceiling": "The skill to expect of the best method if its expected counts and its dispersions are right. A method "
-    "can be above it by chance. It bounds no hit rate.",
+    "can be above it by chance, or because it knows more. There is no ceiling of the hit rate.",
     "Oracle": "The score of a forecast that knows the recorded counts. No method can reach it.",
 }
 _TEXT_ROWS: Final = 60

@@ -6,7 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def kit_readme(**facts: Any) -> str:
-    """Return the README in Markdown; it states every fact that the template names."""
+    """Return the README in Markdown; a missing fact is an error."""
     pages = Environment(
         loader=PackageLoader("ilp_models.report"),
         undefined=StrictUndefined,

@@ -25,7 +25,7 @@ def test_the_ceiling_comes_first_and_poisson_last_as_a_note():
     ("high", "words"),
     [
         (0.08, "within what chance allows: glm."),
-        (0.01, "by more than chance allows: glm. The counts scatter less than glm says, or a forecast knew them."),
+        (0.01, "The counts scatter less than glm expects, its totals are too high, or a forecast knew the counts."),
     ],
 )
 def test_a_forecaster_above_the_ceiling_is_named_with_what_chance_allows(high, words):
