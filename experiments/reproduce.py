@@ -53,6 +53,8 @@ COMMANDS = {  # of each experiment, in order; words in capitals are files of the
         "python3 tasks.py ilp compare experiment=simulated-hawkes",
         "python3 experiments/update_tables.py outputs/compare/latest",
     ),
+    "planted-effects": (RUN.format("planted-effects"),),
+    "seattle-dmi": (f"{RUN.format('seattle-dmi')} PATH",),
     "strategic-horizons": (f"{RUN.format('strategic-horizons')} PATH",),
     "toronto-burglary-vs-peers": (RUN.format("toronto-burglary-vs-peers"),),
     "toronto-weekly": (
@@ -60,6 +62,7 @@ COMMANDS = {  # of each experiment, in order; words in capitals are files of the
         "python3 experiments/update_tables.py outputs/compare/latest",
         f"{VENV} experiments/toronto-weekly/left.py outputs/compare/latest",
     ),
+    "wdd-published": (f"{RUN.format('wdd-published')} COUNTS HARM",),
     "zero-inflation": (RUN.format("zero-inflation"),),
 }
 PLACEHOLDER = re.compile(r"\b[A-Z]{4,}\b")
