@@ -1,6 +1,6 @@
 """Consistency tests of CSEP: number (N), space (S) and likelihood (L) test of recorded counts against forecasts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import NEGATIVE_BINOMIAL, Replay
 from ilp_models.domain.scores import ALL
 from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.stats.count_draws import draw_with_total, log_probability_table
 from ilp_models.stats.distributions import log_probability
 
 Floats = npt.NDArray[np.float64]
@@ -134,45 +135,17 @@ def _simulate_space(types: list[_TypeUnits], generator: np.random.Generator, dra
     rows = max(1, _CHUNK // rate.size)
     for start in range(0, draws, rows):
         size = min(rows, draws - start)
-        counts = [_place_events(*one, size, generator) for one in zip(mean, spread, strict=True)]
+        counts = [draw_with_total(*one, size, generator) for one in zip(mean, spread, strict=True)]
         for kind, one in enumerate((*counts, np.sum(counts, axis=0))):
             drawn[kind, start : start + size] = _log_likelihood(one, means[kind], spreads[kind])
     return np.array(found), drawn
 
 
-def _place_events(mean: Floats, dispersion: Floats, size: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return counts (size, cells) of the expected number of events, on rates that vary around their means."""
-    shares = np.broadcast_to(mean, (size, len(mean)))
-    if dispersion.any():
-        spread = np.maximum(dispersion, 1e-8)
-        shares = shares * generator.gamma(1 / spread, spread, shares.shape)
-    total = shares.sum(axis=1, keepdims=True)
-    return _draw_multinomial(round(float(mean.sum())), shares / np.where(total > 0, total, 1.0), generator)
-
-
-def _draw_multinomial(events: int, shares: Floats, generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return multinomial counts, one row for each row of shares.
-
-    Poisson counts given their total are multinomial. Nearly all events are drawn as Poisson counts, which is much
-    faster than one binomial draw for each cell; the missing ones are placed one by one.
-    """
-    counts = generator.poisson(max(events - 2 * np.sqrt(events), 0.0) * shares)
-    missing = events - counts.sum(axis=1)
-    over = np.flatnonzero(missing < 0)
-    counts[over] = generator.multinomial(events, shares[over])
-    missing[over] = 0
-    ends = np.cumsum(shares, axis=1)
-    for row, more in enumerate(missing):
-        places = np.searchsorted(ends[row, :-1], generator.random(more), side="right")
-        counts[row] += np.bincount(places, minlength=shares.shape[1])
-    return np.asarray(counts)
-
-
 def _log_likelihood(counts: npt.NDArray[np.int64], mean: Floats, dispersion: Floats) -> Floats:
     """Return the log likelihood of each row of counts, looked up by cell and count."""
-    most = np.arange(int(counts.max()) + 1)
-    table = log_probability(most, mean[:, None], dispersion[:, None])
-    return np.asarray(np.take(table.ravel(), np.arange(len(mean)) * len(most) + counts).sum(axis=1))
+    most = int(counts.max())
+    table = log_probability_table(mean, dispersion, most)
+    return np.asarray(np.take(table, np.arange(len(mean)) * (most + 1) + counts).sum(axis=1))
 
 
 def _simulate_likelihood(types: list[_TypeUnits], generator: np.random.Generator, draws: int) -> tuple[Floats, Floats]:
@@ -183,10 +156,13 @@ def _simulate_likelihood(types: list[_TypeUnits], generator: np.random.Generator
     observed = np.array([log_probability(one.observed, one.floored, one.dispersion).sum() for one in types])
     drawn = np.zeros((len(types), draws))
     for kind, one in enumerate(types):
-        for count, mean, dispersion in _group_units(one.floored.ravel(), one.dispersion.ravel()):
-            logs = _log_probabilities(mean, dispersion)
-            chances = np.exp(logs)
-            drawn[kind] += generator.multinomial(count, chances / chances.sum(), size=draws) @ logs
+        units, mean, dispersion = _group_units(one.floored.ravel(), one.dispersion.ravel())
+        size = 1 / np.maximum(dispersion, 1e-8)
+        most = stats.nbinom.isf(_TAIL, size, size / (size + mean)).astype(np.int64)
+        logs = log_probability_table(mean, dispersion, int(most.max()))
+        for count, row, end in zip(units, logs, most + 1, strict=True):
+            chances = np.exp(row[:end])
+            drawn[kind] += generator.multinomial(count, chances / chances.sum(), size=draws) @ row[:end]
     return _with_sum(observed), _with_sum(drawn)
 
 
@@ -194,19 +170,12 @@ def _with_sum(values: Floats) -> Floats:
     return np.concatenate((values, values.sum(axis=0, keepdims=True)))
 
 
-def _group_units(mean: Floats, dispersion: Floats) -> Iterator[tuple[int, float, float]]:
-    """Yield groups of nearly equal units: their number, mean count and dispersion."""
+def _group_units(mean: Floats, dispersion: Floats) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+    """Return groups of nearly equal units: their numbers, mean counts and dispersions."""
     steps = np.log(mean) / _MEAN_STEP, np.log(np.maximum(dispersion, 1e-8)) / _DISPERSION_STEP
     row, column = (np.round(one - one.min()).astype(np.int64) for one in steps)
     code = row * (column.max() + 1) + column
     counts = np.bincount(code)
     filled = np.flatnonzero(counts)
     means, spreads = (np.bincount(code, weights=values)[filled] / counts[filled] for values in (mean, dispersion))
-    yield from zip(counts[filled].tolist(), means.tolist(), spreads.tolist(), strict=True)
-
-
-def _log_probabilities(mean: float, dispersion: float) -> Floats:
-    """Return the log probabilities of 0, 1, 2 .. events up to a negligible tail."""
-    size = 1 / max(dispersion, 1e-8)
-    most = int(stats.nbinom.isf(_TAIL, size, size / (size + mean)))
-    return log_probability(np.arange(most + 1), mean, dispersion)
+    return counts[filled], means, spreads
