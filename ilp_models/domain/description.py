@@ -59,8 +59,8 @@ class DescriptionData:
         if not spans:
             return []
         return [
-            f"Incidents in a span of time: {spans:,}. The hours share each between the hours of its span. All other "
-            "tables count it once, at a time drawn from the span, as forecasts do."
+            f"Incidents in a span of time: {spans:,}. The table of hours divides each among the hours of its span. All "
+            "other tables count it once, at a time drawn from the span, as forecasts do."
         ]
 
     @cached_property

@@ -54,7 +54,7 @@ class Forecaster(BaseEstimator, ABC):
         return None
 
     def shortened(self, known: int, calendar: Calendar) -> tuple[str, ...]:
-        """Return the settings that are cut because only so many periods are known, in words; empty if none is."""
+        """Return the settings that few known periods reduce, in words; empty if there are none."""
         del known, calendar
         return ()
 

@@ -1,4 +1,4 @@
-"""A trial of acting on a forecast: places, periods, who was treated by which scheme, and the effect that it shows."""
+"""A field trial of acting on a forecast: counts of units, their assignment to treatment, and the effect."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, Self

@@ -1,1 +1,1 @@
-"""What acting on a forecast does: trial designs, their power, and estimates of effects."""
+"""What acting on a forecast does: schemes of field trials, their power, and estimates of effects."""

@@ -1,4 +1,4 @@
-"""Intention to treat: the effect of being assigned, by the draws that could have been."""
+"""Intention to treat: the effect of assignment, compared with other assignments of the same scheme."""
 
 from dataclasses import dataclass
 from typing import ClassVar

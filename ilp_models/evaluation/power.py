@@ -1,4 +1,4 @@
-"""Power of a trial: simulated on the past of its own units, and in closed form."""
+"""Power of a field trial: simulated on past records of its units, and in closed form."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Power:
 
 @dataclass(frozen=True)
 class PowerSimulation:
-    """Trials placed in the past: events of treated units are left out at random, and the planned test is done.
+    """Simulate trials in past records: leave out events of treated units at random, and do the planned test.
 
     Nothing is assumed on the counts: level, trend, serial correlation and dispersion are those of the records. Trials
     lie in up to 20 spans of the past, each with its own draw of the scheme.

@@ -165,7 +165,7 @@ class Crossover:
 
 @dataclass(frozen=True)
 class SteppedWedge:
-    """All units begin without treatment; at each step some more, in drawn order, are treated until the end.
+    """All units begin without treatment; at each step more of them, in random order, are treated until the end.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ class SteppedWedge:
     randomised: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        """Refuse a single step, which compares nothing but times."""
+        """Refuse a single step, which compares only times."""
         if self.steps < 2:
             msg = f"steps={self.steps} must be at least 2; with one step all units begin together."
             raise InputError(msg)

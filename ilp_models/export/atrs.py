@@ -1,4 +1,4 @@
-"""The transparency record of the UK standard (ATRS 1.1): filled from the run, with the missing fields counted."""
+"""The transparency record of the UK standard (ATRS 1.1), filled from the run; missing fields are listed."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ _GOVERNANCE: Final = {  # settings of the audit that fill a field
     "human_decisions": "audit.governance.reviewer",
     "appeals_and_review": "audit.governance.complaints",
 }
-_AUDIT: Final = {"impact_assessment_name": "run the audit with audit.groups", "risk_name": "run the audit"}
+_AUDIT: Final = {"impact_assessment_name": "an audit with audit.groups", "risk_name": "an audit"}
 
 Value = str | list[str]
 
@@ -44,7 +44,7 @@ class TransparencyRecord:
 
     @classmethod
     def from_run(cls, facts: RunFacts) -> "TransparencyRecord":
-        """Fill the fields that the run knows; statements of the organisation come first. No text is invented."""
+        """Fill the fields that the run knows; statements of the organisation come first. No text is made up."""
         own = {name: fill(facts) for name, fill in _FILLED.items()}
         fields: dict[str, Value] = {}
         for name in schema()["properties"]:

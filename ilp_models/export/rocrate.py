@@ -32,7 +32,7 @@ Entity = dict[str, Any]
 
 
 def write_crate(facts: RunFacts, folder: Path, now: datetime) -> None:
-    """Copy the records of the run into a folder of exported files, and describe all of them in the metadata file."""
+    """Copy settings, decision and scores of the run to the exported files, and describe all in the metadata file."""
     results = sorted(path.name for path in folder.iterdir())
     for name, path in facts.files.items():
         shutil.copyfile(path, folder / name)

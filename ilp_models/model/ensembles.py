@@ -73,7 +73,7 @@ class Ensemble(Forecaster):
         self.weights_ = weights
 
     def shortened(self, known: int, calendar: Calendar) -> tuple[str, ...]:
-        """Return what a short past cuts, of the members as well."""
+        """Return the settings that few known periods reduce, also those of the members."""
         return shortened_past(self.members, self.past_periods, known, calendar)
 
     def _update(self, history: History) -> None:

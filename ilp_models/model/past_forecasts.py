@@ -63,7 +63,7 @@ def at_most_half(count: int, known: int) -> int:
 
 
 def shortened_past(members: Mapping[str, Forecaster], count: int, known: int, calendar: Calendar) -> tuple[str, ...]:
-    """Return what a short past cuts: the periods from which a combination learns, and settings of its members."""
+    """Return the settings that few known periods reduce: the periods to learn weights from, and those of members."""
     held_out = at_most_half(count, known)
     own = (f"past_periods={held_out} instead of {count}",) if 0 < held_out < count else ()
     inner = [(name, cut) for name, one in members.items() for cut in one.shortened(known - held_out, calendar)]

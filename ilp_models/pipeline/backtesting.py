@@ -330,14 +330,14 @@ def _protocol(study: Study, grid: Grid, plan: RollingOrigin, scoring: Scoring, r
 
 
 def _short_past(models: Mapping[str, Forecaster], study: Study, cutoff: pd.Timestamp, delay: int) -> str:
-    """Return which settings are cut because few periods are known at the first cutoff; empty text if none is."""
+    """Return the settings that few known periods at the first cutoff reduce; empty text if there are none."""
     calendar = study.calendar
     known = len(calendar.whole_periods(study.events.start, cutoff)) - delay
     cuts = {name: model.shortened(known, calendar) for name, model in models.items()}
     texts = [f"{name}: {', '.join(cut)}" for name, cut in cuts.items() if cut]
     if not texts:
         return ""
-    return f"Held out less at first, since {known} {calendar.period_unit}s were known ({'; '.join(texts)})."
+    return f"Only {known} {calendar.period_unit}s were known at first, so fewer were held out ({'; '.join(texts)})."
 
 
 def _delay_words(delay: int, unit: str) -> str:

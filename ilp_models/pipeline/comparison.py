@@ -146,7 +146,7 @@ def compare_forecasts(
         Files without a distribution have no scores of distributions (``omit``), or scores with a dispersion that is
         fitted on earlier test periods (``fitted``). Their names then say so.
     register : Register, optional
-        The register that seals of the files are looked up in.
+        The register that shows which files were sealed before their first cutoff.
     compute : Compute, optional
         Where the work runs; by default in local processes.
 

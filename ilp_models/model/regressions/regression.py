@@ -161,7 +161,7 @@ class RegressionForecaster(Forecaster):
         return held_out
 
     def shortened(self, known: int, calendar: Calendar) -> tuple[str, ...]:
-        """Return the hold-out that a short past leaves, at lead 1."""
+        """Return the hold-out at lead 1, if few known periods reduce it."""
         held_out = at_most_half(self.holdout, self._training_count(known, calendar, 1))
         return (f"holdout={held_out} instead of {self.holdout}",) if 0 < held_out < self.holdout else ()
 

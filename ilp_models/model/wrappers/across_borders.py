@@ -75,7 +75,7 @@ class AcrossBorders(Forecaster):
         self.forecaster_ = clone(self.forecaster).fit(self._widened(history, beyond))
 
     def shortened(self, known: int, calendar: Calendar) -> tuple[str, ...]:
-        """Return what a short past cuts of the method."""
+        """Return the settings of the method that few known periods reduce."""
         return self.forecaster.shortened(known, calendar)
 
     def _update(self, history: History) -> None:

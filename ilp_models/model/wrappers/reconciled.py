@@ -92,7 +92,7 @@ class Reconciled(Forecaster):
         self._learn(history)
 
     def shortened(self, known: int, calendar: Calendar) -> tuple[str, ...]:
-        """Return what a short past cuts, of both methods as well."""
+        """Return the settings that few known periods reduce, also those of both methods."""
         members = {"forecaster": self.forecaster, "areas_forecaster": self.areas_forecaster}
         return shortened_past(members, self.past_periods, known, calendar)
 

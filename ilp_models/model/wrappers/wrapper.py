@@ -47,7 +47,7 @@ class Wrapper(Forecaster):
         self._learn(self.performance_.settled(history))
 
     def shortened(self, known: int, calendar: Calendar) -> tuple[str, ...]:
-        """Return what a short past cuts, of the wrapped forecaster as well."""
+        """Return the settings that few known periods reduce, also those of the wrapped forecaster."""
         return shortened_past({"forecaster": self.forecaster}, self.past_periods, known, calendar)
 
     def _update(self, history: History) -> None:
