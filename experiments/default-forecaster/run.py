@@ -34,7 +34,6 @@ BASELINE = "lightgbm"
 WEEKS = {"Toronto": 104, "Chicago": 52}
 END = {"Toronto": "2020-12-27", "Chicago": "2017-12-31"}
 REFIT_EVERY = 26
-ETAS_WEEKS = {"Toronto": 312, "Chicago": 92}  # the training weeks of the first fit and the test weeks
 POOL_WEIGHT = 0.85  # of the trees, in the pool of logarithms
 FEATURES = ilp.LightGBM().features
 BAGGED = {"n_estimators": 160, "learning_rate": 0.05, "bagging_fraction": 0.7, "feature_fraction": 0.7}
@@ -67,26 +66,6 @@ class GammaPoisson:
             out[..., at] = np.log((prior + seen) / (prior + usual))
 
 
-@dataclass(frozen=True)
-class StoredRate:
-    """The forecast of another method for each week, made from what was known at its start."""
-
-    path: str
-
-    def columns(self, history: ilp.History) -> tuple[Column, ...]:
-        """Return one column."""
-        del history
-        return (Column("stored_rate", "own_past", "{value:.3f}"),)
-
-    def write(self, history: ilp.History, periods: pd.PeriodIndex, step: int, out: np.ndarray) -> None:
-        """Write the logarithm of the rate."""
-        del history, step
-        stored = np.load(self.path)
-        place = {start: at for at, start in enumerate(stored["starts"])}
-        for at, period in enumerate(periods):
-            out[at, ..., 0] = np.log(stored["expected"][place[np.datetime64(period.start_time, "D")]] + 0.01)
-
-
 def main(words: list[str]) -> int:
     """Run all trials and write the results."""
     code, rows = ilp.describe_code(), []
@@ -117,12 +96,10 @@ def backtest(city: str, path: Path) -> Backtest:
         "level_share": ilp.LevelShare(),
         "poisson_glm": ilp.PoissonGLM(),
         BASELINE: ilp.LightGBM(),
-        "31 leaves": ilp.LightGBM(num_leaves=31),
         "31 leaves, half of rows and columns": ilp.LightGBM(num_leaves=31, bagging_fraction=0.5, feature_fraction=0.5),
         "bagged": ilp.LightGBM(**BAGGED),
         "level memory": ilp.LightGBM(offset=memory),
         "gamma-Poisson columns": ilp.LightGBM((*FEATURES, GammaPoisson())),
-        "ETAS column": ilp.LightGBM((*FEATURES, StoredRate(store_etas(city, events)))),
         "bagged, level memory": ilp.LightGBM(offset=memory, **BAGGED),
     }
     return ilp.run_backtest(
@@ -134,23 +111,6 @@ def backtest(city: str, path: Path) -> Backtest:
         refit_every=REFIT_EVERY,
         baseline=BASELINE,
     )
-
-
-def store_etas(city: str, events: ilp.Events) -> str:
-    """Forecast each week by ETAS from what was known at its start, and return the file with the rates."""
-    file = Path("outputs") / f"default-forecaster-{city}.npz"
-    if not file.is_file():
-        calendar, end = ilp.Calendar(), pd.Timestamp(END[city]) + pd.Timedelta(days=1)
-        cutoffs = [end - pd.Timedelta(weeks=number) for number in range(ETAS_WEEKS[city], 0, -1)]
-        grid = ilp.SquareGrid(500).build(events.known_at(cutoffs[-WEEKS[city]]))
-        model, expected = ilp.ETAS(), []
-        for number, cutoff in enumerate(cutoffs):
-            history = ilp.History.from_events(cutoff, events, grid, calendar)
-            model.fit(history) if number % REFIT_EVERY == 0 else model.update(history)
-            expected.append(model.predict(calendar.next_periods(cutoff, 1)).expected.values[..., 0])
-        file.parent.mkdir(exist_ok=True)
-        np.savez(file, expected=np.stack(expected), starts=np.array(cutoffs, dtype="datetime64[D]"))
-    return str(file)
 
 
 def skills(tested: Backtest) -> pd.DataFrame:
