@@ -35,7 +35,7 @@ SIDE = 16  # cells of 500 m along the city
 RATIO = 0.8
 MOVED = 0.5  # share of the events that do not happen in treated places, and happen next to them
 RECORDED = 2.0  # events that patrols find in treated places, as a multiple
-FOUND = "robbery"  # stands for a type that patrols find
+FOUND = "robbery"  # the type that patrols find
 LEVEL = 0.05
 WEDGE = SteppedWedge(4)
 SCHEMES = {  # name: scheme, weeks of the trial
@@ -87,7 +87,7 @@ def main() -> int:
 
 
 def read_cities() -> Iterator[np.ndarray]:
-    """Yield the counts (types, rows, columns, weeks) of cities; type 0 stands for what patrols find."""
+    """Yield the counts (types, rows, columns, weeks) of cities; type 0 is the one that patrols find."""
     for seed in range(CITIES):
         city = ilp.SimulatedCity(seed=seed, size_km=SIDE / 2, districts=SIDE, weeks=BEFORE + DURING)
         events = city.read()
