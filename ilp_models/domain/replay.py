@@ -140,7 +140,7 @@ class Replay:
         Draws of the counts, dims (sample, crime_type, cell, period), with the distribution ``samples``.
     handed_in : bool, default False
         Whether the forecasts are from outside this run: a rival's file, or stored by another run. Whether they knew
-        the counts is then not known here, so that no ceiling rests on them.
+        the counts is then not known here, so no ceiling is computed from them.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The true expected counts of a simulated city as a forecaster: the ceiling that no method beats on average."""
+"""The true expected counts of a simulated city as a forecaster: a bound that no method beats on average."""
 
 from typing import Protocol, runtime_checkable
 

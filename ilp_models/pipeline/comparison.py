@@ -162,11 +162,11 @@ def compare_forecasts(
     """
     backtest = with_rivals(backtest, forecasts, rival_dispersion, register)
     scores, floor = backtest.scores, backtest.scoring.floor
-    ceilings = tuple(name for name, model in backtest.models.items() if isinstance(model, TrueIntensity))
+    truths = tuple(name for name, model in backtest.models.items() if isinstance(model, TrueIntensity))
     costs = {replay.forecaster: replay.cost for replay in backtest.replays}
     seals = {one.name: one.seal for one in backtest.rivals}
-    field = Participants(backtest.scoring.baseline, ceilings, backtest.recipes, costs, backtest.not_run, seals)
-    forecasters = _without(scores, field.ceilings)
+    field = Participants(backtest.scoring.baseline, truths, backtest.recipes, costs, backtest.not_run, seals)
+    forecasters = _without(scores, field.truths)
     pairs = _for_each(paired_tests, forecasters)
     skill = with_paired_verdicts(backtest.skill(field.baseline), pairs, field.baseline)
     if second := backtest.second_baseline:

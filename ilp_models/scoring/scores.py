@@ -113,7 +113,7 @@ class Scoring:
 
         Rows named ``oracle`` score a forecast of the counts themselves. Rows named ``ceiling (...)`` hold the expected
         score of the forecaster with the smallest deviance if its expected counts and its dispersions are true. No
-        ceiling rests on forecasts that were handed in: a copy of the counts would make its own.
+        ceiling is computed from forecasts handed in: a copy of the counts would set its own.
         """
         land = np.asarray(area_m2, dtype=float)
         check_comparable(replays, land)

@@ -72,7 +72,7 @@ def test_only_forecasters_can_be_in_the_confidence_set():
 def test_without_a_truth_nothing_is_attained():
     measured = {"ewma": (0.25, 0.28), "glm": (0.20, 0.30)}
     scores = scores_of(measured)
-    board = leaderboard(scores, skills_of(scores), confidence_of(), replace(FIELD, ceilings=(), not_run={}))
+    board = leaderboard(scores, skills_of(scores), confidence_of(), replace(FIELD, truths=(), not_run={}))
     assert board["attained"].isna().all()
     assert board["forecaster"].tolist() == ["glm", "ewma"]
 

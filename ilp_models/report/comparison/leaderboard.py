@@ -47,7 +47,7 @@ class Participants:
     """The forecasters of a comparison: baseline, recipes, computing cost and those that did not run."""
 
     baseline: str
-    ceilings: tuple[str, ...]  # know the true rates of a simulated city; shown with the bounds
+    truths: tuple[str, ...]  # names of those that know the true rates of a simulated city; shown with the bounds
     recipes: Mapping[str, str]  # fingerprint of each recipe
     costs: Mapping[str, Cost | None]  # None if the cost is not known
     not_run: Mapping[str, str]  # reason
@@ -107,7 +107,7 @@ def _add_skill(
         columns = [f"{SECOND}{name}" for name in ("skill_low", "skill_high", "p_value")]
         wide.loc[second, columns] = np.nan
         wide[f"{SECOND}verdict"] = wide[f"{SECOND}verdict"].mask(bound | (wide.index == second), "")
-    truth = skill["skill"].reindex(list(participants.ceilings)).max()
+    truth = skill["skill"].reindex(list(participants.truths)).max()
     known = wide.index.isin(list(participants.recipes))
     wide["attained"] = (wide["skill"] / truth).where(known) if truth > 0 else np.nan
     order = wide["deviance"].where(~bound, -wide["deviance"])
@@ -247,7 +247,7 @@ def _latex_caption(protocol: str, baseline: str, rows: pd.DataFrame) -> str:
         rf"\,\% of the area. Exp./rec.: expected divided by recorded crimes. Bold: best of a column. Asterisk: "
         "deviance not different from the best (Holm-adjusted). Set: member of the 90"
         rf"\,\% model confidence set{all_inside}. Fit, s: CPU seconds per fit. Rows below the line are bounds, not "
-        "forecasters. Ceiling: expected if expected counts and dispersions of the best are right; it bounds no "
+        "forecasters. Ceiling: expected if expected counts and dispersions of the best are right; it has no "
         "capture rate."
     )
 
