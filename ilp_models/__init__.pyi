@@ -27,6 +27,14 @@ from ilp_models.domain.events import Events as Events
 from ilp_models.domain.governance import Governance as Governance
 from ilp_models.domain.harm import HarmSet as HarmSet
 from ilp_models.domain.history import History as History
+from ilp_models.domain.trial_design import TrialTerms as TrialTerms
+from ilp_models.evaluation.power import PowerSimulation as PowerSimulation
+from ilp_models.evaluation.schemes import BlockedRandomisation as BlockedRandomisation
+from ilp_models.evaluation.schemes import Crossover as Crossover
+from ilp_models.evaluation.schemes import MatchedPairs as MatchedPairs
+from ilp_models.evaluation.schemes import Observational as Observational
+from ilp_models.evaluation.schemes import SteppedWedge as SteppedWedge
+from ilp_models.evaluation.units import TrialUnits as TrialUnits
 from ilp_models.explain.explain import Explain as Explain
 from ilp_models.export.reader import read_forecast as read_forecast
 from ilp_models.grid.areas import AreaGrid as AreaGrid
@@ -100,6 +108,8 @@ from ilp_models.pipeline.study import describe_code as describe_code
 from ilp_models.pipeline.threat_files import write_threat_assessment as write_threat_assessment
 from ilp_models.pipeline.threats import assess_threats as assess_threats
 from ilp_models.pipeline.totals import forecast_totals as forecast_totals
+from ilp_models.pipeline.trial_design import design_trial as design_trial
+from ilp_models.pipeline.trial_design_files import write_trial_design as write_trial_design
 from ilp_models.scoring.scores import Scoring as Scoring
 from ilp_models.stats.bootstrap import Bootstrap as Bootstrap
 from ilp_models.strategy.groups.scheme import GroupScheme as GroupScheme

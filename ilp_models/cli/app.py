@@ -24,7 +24,7 @@ from omegaconf import DictConfig
 import ilp_models
 from ilp_models.cli.errors import UsageError, error_message
 from ilp_models.cli.figures import more_figure_formats
-from ilp_models.cli.help import find_options, find_tasks
+from ilp_models.cli.help import find_options, find_tasks, module_name
 from ilp_models.cli.hydra_settings import check_flags
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
 from ilp_models.cli.jurisdiction import fitted_options
@@ -71,9 +71,7 @@ class App:
     """The command line: parse the arguments, compose the settings with Hydra and run the task."""
 
     configs: Path  # configuration folder; each <task>.yaml at its top is a task
-    pipelines: str = (
-        "ilp_models.pipeline"  # package with one module for each task, such as design_trial; each has a function `run`
-    )
+    pipelines: str = "ilp_models.pipeline"  # package with one module for each task; each has a function `run`
 
     def run(self, words: list[str]) -> int:
         """Run a command and return its exit code; an error is one line on stderr."""
@@ -229,7 +227,7 @@ class App:
         task, chosen, code = settings.task, HydraConfig.get(), 0
         folder = Path(chosen.runtime.output_dir)
         with unfinished(folder), _quiet_warnings(), more_figure_formats(cfg.get("figure_formats", "png")):
-            pipeline = importlib.import_module(f"{self.pipelines}.{task.replace('-', '_')}")
+            pipeline = importlib.import_module(f"{self.pipelines}.{module_name(task)}")
             accepted = inspect.signature(pipeline.run).parameters
             options = find_options([self.configs])
             if FROM_RUN in cfg:

@@ -40,6 +40,11 @@ def find_tasks(configs: Path) -> dict[str, str]:
     return {path.stem: read_help(path).summary for path in files}
 
 
+def module_name(task: str) -> str:
+    """Return the module of a task: `design_trial` of `design-trial`."""
+    return task.replace("-", "_")
+
+
 def find_options(folders: list[Path]) -> dict[str, dict[str, Path]]:
     """Return the options of every config group."""
     groups: dict[str, dict[str, Path]] = {}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 
 from ilp_models.domain.grid import Grid
 
@@ -14,7 +15,13 @@ def write_cells_parquet(grid: Grid, path: Path) -> None:
 
 def write_cells_geojson(grid: Grid, path: Path) -> None:
     """Write the same as GeoJSON, in degrees."""
-    path.write_text(_frame(grid).to_crs("EPSG:4326").to_json(drop_id=True), encoding="utf-8")
+    write_shapes_geojson(_frame(grid), grid.crs, path)
+
+
+def write_shapes_geojson(table: pd.DataFrame, crs: str, path: Path) -> None:
+    """Write rows with polygons in the column `geometry` as GeoJSON, in degrees."""
+    shapes = gpd.GeoDataFrame(table, geometry="geometry", crs=crs).to_crs("EPSG:4326")
+    path.write_text(shapes.to_json(drop_id=True), encoding="utf-8")
 
 
 def _frame(grid: Grid) -> gpd.GeoDataFrame:

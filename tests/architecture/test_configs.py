@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ilp_models.cli.app import find_configs
-from ilp_models.cli.help import find_options, find_tasks, read_help
+from ilp_models.cli.help import find_options, find_tasks, module_name, read_help
 from ilp_models.cli.instantiate import SHARED_KEYS, build_parts, resolve
 from ilp_models.cli.nulls import check_nulls
 
@@ -20,6 +20,7 @@ CHOICES = [(group, option) for group, files in PLACES.items() for option in file
 GROUPS = {"origin": {"_target_": "ilp_models.audit.groups.count_columns.Dimension", "groups": {"here": "here"}}}
 # where a group has no package of its name
 PACKAGES = {
+    "assignment": "evaluation.schemes",
     "bootstrap": "stats.bootstrap",
     "audit/rule": "allocation",
     "rule_search": "tuning",
@@ -97,7 +98,7 @@ def test_a_jurisdiction_composes_with_every_task_that_audits(option):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_settings_of_a_task_are_arguments_of_its_function(task):
-    run = importlib.import_module(f"ilp_models.pipeline.{task.replace('-', '_')}").run
+    run = importlib.import_module(f"ilp_models.pipeline.{module_name(task)}").run
     arguments = inspect.signature(run).parameters
     assert all(argument.kind is argument.KEYWORD_ONLY for argument in arguments.values())
     cfg = composed(task)
@@ -136,7 +137,7 @@ OPTIONS_OF_DEFAULTS = [
     *(
         (group, option)
         for group, option in CHOICES
-        if group in {"allocation", "backtest", "bootstrap", "scheme", "scoring"}
+        if group in {"allocation", "assignment", "backtest", "bootstrap", "scheme", "scoring"}
     ),
     *(("compute", "local"), ("explain", "shap"), ("tuning", "optuna")),
 ]

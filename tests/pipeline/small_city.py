@@ -14,6 +14,7 @@ from hydra import compose, initialize_config_dir
 
 from ilp_models.audit.register.signatures import fingerprint
 from ilp_models.cli.app import find_configs
+from ilp_models.cli.help import module_name
 from ilp_models.cli.instantiate import build_parts, resolve
 from tests.audit.audit_inputs import GOVERNANCE
 
@@ -43,6 +44,17 @@ _AUDIT = (
     "audit.land_share=0.1",
 )
 _SCORES = ("bootstrap.block=2", "bootstrap.draws=200")
+_TRIAL = (
+    *("start=2021-04-26", "periods=20", "effect=0.4", "power.trials=40", "units.count=16", "units.buffer_m=0"),
+    *("terms.ethics_review_date=2021-03-01", "terms.public_notice_date=2021-03-08", "least_power=0"),
+    *(
+        f"terms.{name}='as agreed'"
+        for name in (
+            *("goal", "success_criterion", "harm_to_watch", "decided_by", "dose"),
+            *("ethics_review_by", "ethics_review_reference", "public_notice_reference"),
+        )
+    ),
+)
 SETTINGS = {
     "preregister": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, *_AUDIT, "rule_choice='top areas, to test with'"),
     "simulate": _CITY,
@@ -52,6 +64,7 @@ SETTINGS = {
     "weekly": (*_CITY, *_LIGHTGBM, *_REPLAY, *_JOBS, *_SCORES, *_AUDIT, "tracking=memory"),
     "tune": (*_CITY, *_REPLAY, *_JOBS, *_SCORES, "tracking=memory"),
     "forecast": (*_CITY, "model=[lightgbm]", *_LIGHTGBM, "tracking=memory"),
+    "design-trial": (*_CITY, *_TRIAL),
 }
 GROUPS = "audit.groups.source=${data}"
 # Ten weeks prove nothing about a forecaster: these limits let one through so that what follows can be tested.
@@ -129,7 +142,7 @@ def run_task(task, folder, *overrides, **instead):
     made.mkdir(parents=True)
     logging.captureWarnings(capture=True)
     try:
-        text = importlib.import_module(f"ilp_models.pipeline.{task}").run(**parts, folder=made)
+        text = importlib.import_module(f"ilp_models.pipeline.{module_name(task)}").run(**parts, folder=made)
     finally:
         logging.captureWarnings(capture=False)
     return FinishedTask(text, parts, config, made)

@@ -1,0 +1,108 @@
+"""The design of a field trial with its power, and what is known of its units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.events import Events
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.notebook_html import html_summary
+from ilp_models.domain.trial_design import TrialDesign
+from ilp_models.report.trial_design_page import TrialDesignFacts
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrialDesignResult:
+    """A design with its power and with what is known of the units; `write_trial_design` registers and writes it.
+
+    Attributes
+    ----------
+    design : TrialDesign
+        Units, assignment and terms: the content of ``trial.json``.
+    power : DataFrame
+        Power by effect: ``effect, power, low, high, trials, events, closed_form``.
+    curves : DataFrame
+        Power for other durations, numbers of units and sizes of clusters.
+    groups : DataFrame
+        Residents of the units by group; empty without a group table.
+    flow : mapping
+        Numbers of cells and units: eligible, left out, assigned.
+    chosen_from : str
+        What the units were chosen from: an audited forecast, or past counts.
+    """
+
+    design: TrialDesign
+    power: pd.DataFrame
+    curves: pd.DataFrame
+    groups: pd.DataFrame
+    flow: Mapping[str, int]
+    chosen_from: str
+    least_power: float
+    grid: Grid
+    events: Events
+
+    @property
+    def power_text(self) -> str:
+        """The chance to show the expected effect, in a sentence."""
+        promise, unit = self.design.promise, self.design.period_unit
+        least = promise.get("least_effect", np.nan)
+        found = (
+            f"A trial of {self.design.periods} {unit}s shows a reduction of {promise['effect']:.0%} with a chance of "
+            f"{promise['power']:.0%}."
+        )
+        if np.isfinite(least):
+            return f"{found} The smallest reduction with a chance of {self.least_power:.0%} is {least:.0%}."
+        return f"{found} None of the effects up to 50% has a chance of {self.least_power:.0%}."
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each cell of a unit and period: ``unit, cell, period, treated``."""
+        design = self.design
+        starts = [f"{one.start_time:%Y-%m-%d}" for one in trial_periods(design)]
+        rows = [
+            (unit, cell, start, sign == "1")
+            for unit, cells, word in zip(design.units, design.cells, design.assignment, strict=True)
+            for cell in cells
+            for start, sign in zip(starts, word, strict=True)
+        ]
+        return pd.DataFrame(rows, columns=["unit", "cell", "period", "treated"])
+
+    def page_facts(self) -> TrialDesignFacts:
+        """Return what the page shows."""
+        intake = self.events.intake
+        return TrialDesignFacts(
+            design=self.design,
+            city=self.events.city or ("" if intake is None else intake.source) or "The study area",
+            power=self.power,
+            curves=self.curves,
+            groups=self.groups,
+            flow=self.flow,
+            chosen_from=self.chosen_from,
+            power_text=self.power_text,
+            least_power=self.least_power,
+            last_day=f"{trial_periods(self.design)[-1].end_time:%Y-%m-%d}",
+            simulated=self.events.simulated,
+        )
+
+    def __repr__(self) -> str:
+        """Return scheme, size and power in one line."""
+        one = self.design
+        return (
+            f"<Field trial: {one.scheme}, {len(one.units)} {one.unit_kind}, {one.periods} {one.period_unit}s from "
+            f"{one.start}, power {one.promise['power']:.0%} for a reduction of {one.promise['effect']:.0%}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the main facts as a table, for notebooks."""
+        one = self.design
+        facts = {"scheme": one.scheme, "units": f"{len(one.units)} {one.unit_kind}", "chosen from": self.chosen_from}
+        facts |= {"first day": one.start, "length": f"{one.periods} {one.period_unit}s", "power": self.power_text}
+        return html_summary("Design of a field trial", facts)
+
+
+def trial_periods(design: TrialDesign) -> pd.PeriodIndex:
+    """Return the periods of a trial."""
+    calendar = Calendar(design.period_unit, design.week_start)
+    return pd.period_range(pd.Timestamp(design.start), periods=design.periods, freq=calendar.freq)
