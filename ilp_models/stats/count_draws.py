@@ -47,15 +47,26 @@ def draw_with_total(mean: Floats, dispersion: Floats, size: int, generator: np.r
         return np.zeros((size, len(mean)), dtype=np.int64)
     more = mean * (1 + _MARGIN * np.sqrt((mean + dispersion * mean**2).sum()) / events)
     counts = draw_counts(more, dispersion, size, generator)
-    ends = np.cumsum(counts, axis=1)
-    excess = ends[:, -1] - events
-    for row in np.flatnonzero(excess > 0):  # faster than a multivariate hypergeometric draw
-        removed = generator.choice(ends[row, -1], excess[row], replace=False, shuffle=False)
-        counts[row] -= np.bincount(np.searchsorted(ends[row], removed, side="right"), minlength=len(mean))
+    excess = counts.sum(axis=1) - events
+    _remove_events(counts, np.maximum(excess, 0), generator)
     for row in np.flatnonzero(excess < 0):
         rates = mean * _factors(dispersion, counts[row], more, mean.shape, generator)
         counts[row] += generator.multinomial(-excess[row], rates / rates.sum())
     return counts
+
+
+def _remove_events(counts: Counts, numbers: Counts, generator: np.random.Generator) -> None:
+    """Remove different events chosen at random from each row, in place; events chosen twice are drawn again."""
+    ends, totals = np.cumsum(counts), counts.sum(axis=1)
+    last = np.cumsum(totals)
+    rows, chosen = np.repeat(np.arange(len(counts)), numbers), np.empty(0, dtype=np.int64)
+    while len(rows):
+        drawn = last[rows] - 1 - (generator.random(len(rows)) * totals[rows]).astype(np.int64)
+        chosen = np.sort(np.concatenate((chosen, drawn)))
+        again = np.concatenate(([False], chosen[1:] == chosen[:-1]))
+        rows = np.searchsorted(last, chosen[again], side="right")
+        chosen = chosen[~again]
+    np.subtract.at(counts.reshape(-1), np.searchsorted(ends, chosen, side="right"), 1)
 
 
 def log_probability_table(mean: Floats, dispersion: Floats, most: int) -> Floats:
