@@ -50,11 +50,11 @@ class TrialDesignResult:
         promise, unit = self.design.promise, self.design.period_unit
         least = promise.get("least_effect", np.nan)
         found = (
-            f"A trial of {self.design.periods} {unit}s shows a reduction of {promise['effect']:.0%} with a chance of "
-            f"{promise['power']:.0%}."
+            f"If treatment reduces crime by {promise['effect']:.0%}, a trial of {self.design.periods} {unit}s shows it "
+            f"with a chance of {promise['power']:.0%}."
         )
         if np.isfinite(least):
-            return f"{found} The smallest reduction with a chance of {self.least_power:.0%} is {least:.0%}."
+            return f"{found} The smallest reduction that has a chance of {self.least_power:.0%} is {least:.0%}."
         return f"{found} None of the effects up to 50% has a chance of {self.least_power:.0%}."
 
     def to_frame(self) -> pd.DataFrame:

@@ -228,7 +228,7 @@ class TrialPlan:
         if not is_blank(who) and not is_blank(why):
             return {"who": who, "reason": why}
         msg = (
-            f"The trial would show a reduction of {self.effect:.0%} with a chance of {promise['power']:.0%} only, and "
+            f"The trial would show a reduction of {self.effect:.0%} with a chance of only {promise['power']:.0%}, and "
             f"least_power={self.least_power:g}. Plan more units, more periods or a larger dose. If it must start as it "
             "is, give signed_by and signed_reason."
         )

@@ -97,7 +97,7 @@ def test_dispersion_is_one_for_poisson_counts_and_two_where_each_crime_is_record
         ({"start": "2020-01-06"}, "before the end of the records, 2020-04-19"),
         ({"start": "2020-05-04"}, "start=2020-05-04 is over"),
         ({"start": "soon"}, "start=soon is not a date"),
-        ({"least_power": 0.8, "effect": 0.01}, r"chance of \d+% only, and least_power=0.8"),
+        ({"least_power": 0.8, "effect": 0.01}, r"chance of only \d+%, and least_power=0.8"),
         ({"least_power": 0.8, "effect": 0.01, "signed_by": "A. Chief", "signed_reason": " - "}, "least_power=0.8"),
         ({"effect": 20}, "effect=20 between 0 and 1"),
         ({"treated_units": ["x"]}, "would replace the draw of the scheme matched pairs"),
