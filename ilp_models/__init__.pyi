@@ -11,6 +11,7 @@ from ilp_models.audit.groups.table import GroupTable as GroupTable
 from ilp_models.audit.register.register import Register as Register
 from ilp_models.compute.dask_cluster import DaskCluster as DaskCluster
 from ilp_models.compute.local import LocalProcesses as LocalProcesses
+from ilp_models.data.dose_table import read_dose as read_dose
 from ilp_models.data.simulated.city import SimulatedCity as SimulatedCity
 from ilp_models.description.change import ChangeTable as ChangeTable
 from ilp_models.description.concentration import Concentration as Concentration
@@ -85,6 +86,7 @@ from ilp_models.pipeline.brief_files import write_brief as write_brief
 from ilp_models.pipeline.comparison import compare_forecasts as compare_forecasts
 from ilp_models.pipeline.description import describe_events as describe_events
 from ilp_models.pipeline.description import write_description as write_description
+from ilp_models.pipeline.evaluation import evaluate_trial as evaluate_trial
 from ilp_models.pipeline.events_reader import load_toronto as load_toronto
 from ilp_models.pipeline.events_reader import read_events as read_events
 from ilp_models.pipeline.forecast_seal import seal_forecasts as seal_forecasts
@@ -110,6 +112,7 @@ from ilp_models.pipeline.threats import assess_threats as assess_threats
 from ilp_models.pipeline.totals import forecast_totals as forecast_totals
 from ilp_models.pipeline.trial_design import design_trial as design_trial
 from ilp_models.pipeline.trial_design_files import write_trial_design as write_trial_design
+from ilp_models.pipeline.trial_result import write_trial_evaluation as write_trial_evaluation
 from ilp_models.scoring.scores import Scoring as Scoring
 from ilp_models.stats.bootstrap import Bootstrap as Bootstrap
 from ilp_models.strategy.groups.scheme import GroupScheme as GroupScheme

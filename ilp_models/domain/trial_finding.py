@@ -7,6 +7,8 @@ from typing import Any, Final
 # The sentence of each finding; serious ones are on the first page.
 _SERIOUS: Final[Mapping[str, str]] = {
     "not registered": "The register has no design with this digest. The result is observational.",
+    "no register": "No register was given, so it is not known whether the design was fixed before the first day. The "
+    "result is observational.",
     "registered late": "The design was registered on {day}, after the first day of the trial ({start}). The result is "
     "observational.",
     "changed after registration": "The register has another design with the same first day: {other}. The one given is "
@@ -18,6 +20,8 @@ _SERIOUS: Final[Mapping[str, str]] = {
     "by chance more often.",
     "no events": "No event is recorded in the units before and during the trial. Nothing can be said about an effect.",
     "few events": "The units have {events} recorded events during the trial. Intervals are wide.",
+    "estimators disagree": "Estimators that do not agree with {estimator}: {others}. Without an assignment by lot, an "
+    "effect only counts as shown if all agree.",
     "outcome revised": "Records changed since the evaluation of {day}: {changed} of {total} counts differ, and the sum "
     "changed by {difference:+g} events.",
     "dose outside": "{units} of {total} units had {hours:,.1f} hours in periods without treatment ({share:.0%} of all "
@@ -27,7 +31,6 @@ _SERIOUS: Final[Mapping[str, str]] = {
     "signed below power": "The trial was signed although its power is below the least power: {reason} ({who}).",
 }
 _NOTES: Final[Mapping[str, str]] = {
-    "no register": "No register was given, so it is not known whether the design was fixed before the first day.",
     "short past": "The records hold {periods} of {planned} periods before the trial.",
     "few units": "An arm has {units} units. Errors that are clustered by unit are too small with fewer than 10.",
     "zone cells missing": "{cells} cells of zones are not in the grid. They are left out.",

@@ -17,6 +17,7 @@ ACTS: Final = (
     *("declared", "decided", "approved", "exported", "allocated", "withdrawn"),
     *("objected", "answered", "retracted"),  # objections to a plan
     "monitored",
+    "evaluated",  # the design of a trial
 )
 _START: Final = "0" * 64
 # two programs may read the clock in one order and write to the register in the other
