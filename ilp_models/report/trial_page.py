@@ -17,13 +17,13 @@ from ilp_models.report.page import KeyNumber, write_page
 from ilp_models.report.trial_text import (
     OBSERVATIONAL,
     WHY_OBSERVATIONAL,
-    change_text,
     events_text,
     interval_text,
     promise_text,
     tipping_text,
 )
 
+ZONE: Final = "zone around the units"
 _PLACES: Final = 30
 _ROLES: Final = {"main": "main result", "secondary": "other outcome", "check": "check"}
 
@@ -62,6 +62,7 @@ def write_trial_page(path: Path, evidence: TrialEvidence) -> None:
         tipping=tipping_text(evidence.tipping, str(main["conclusion"])),
         numbers=list(_key_numbers(tables["totals"], main, facts)),
         serious=[one.text for one in evidence.findings if one.serious],
+        zones=any(row["kind"] == ZONE for row in rows),
         notes=[one.text for one in evidence.findings if not one.serious],
         outcomes=[_effect(row) for row in rows if row["role"] != "check"],
         checks=[_effect(row) for row in rows if row["role"] != "secondary"],
@@ -87,7 +88,7 @@ def _key_numbers(totals: pd.DataFrame, main: Mapping[str, Any], facts: Mapping[s
 
 
 def _effect(row: Mapping[Any, Any]) -> dict[str, str]:
-    p_value, adjusted = (MISSING if np.isnan(row[name]) else f"{row[name]:.3f}" for name in ("p_value", "p_adjusted"))
+    p_value, adjusted = (_p_text(row[name]) for name in ("p_value", "p_adjusted"))
     return {
         "role": _ROLES[row["role"]],
         "outcome": crime_type_label(row["outcome"]),
@@ -100,8 +101,13 @@ def _effect(row: Mapping[Any, Any]) -> dict[str, str]:
         "p_adjusted": adjusted,
         "conclusion": str(row["conclusion"]),
         "state": row["conclusion"] if row["conclusion"] in ("more", "fewer") else "",
-        "text": change_text(row) if np.isfinite(row["ratio"]) else MISSING,
     }
+
+
+def _p_text(value: float) -> str:
+    if np.isnan(value):
+        return MISSING
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _total(row: Mapping[Any, Any]) -> dict[str, str]:
@@ -123,7 +129,7 @@ def _flow(table: pd.DataFrame) -> list[dict[str, str]]:
 def _reporting(row: Mapping[Any, Any]) -> dict[str, str]:
     ends = {"ratio_low": row["low"], "ratio_high": row["high"]}
     return {
-        "rise": percent(row["rise"], 0, sign=True),
+        "rise": percent(row["rise"], 0, sign=row["rise"] > 0),
         "change": percent(row["ratio"] - 1, 1, sign=True),
         "interval": interval_text(ends),
         "conclusion": str(row["conclusion"]),
@@ -148,7 +154,10 @@ def _moved(study: pd.DataFrame | None) -> str:
         return ""
     before = study[(study["span"] < 0) & study["low"].notna()]
     moved = int(((before["low"] > 1) | (before["high"] < 1)).sum())
-    return f"{moved} of {len(before)} spans before the trial differ from the last one; about 1 in 20 do so by chance."
+    return (
+        f"{moved} of {len(before)} spans before the trial differ from the last one. By chance about 1 in 20 do, or "
+        "several together if the last one is unusual."
+    )
 
 
 def _dose(row: Mapping[Any, Any]) -> dict[str, str]:

@@ -49,9 +49,16 @@ def events_text(row: Mapping[str, Any]) -> str:
     """Return the events more or fewer over the trial, with their interval."""
     if not np.isfinite(row["events"]):
         return ""
-    ends = [number(one) if np.isfinite(one) else "without limit" for one in (row["events_low"], row["events_high"])]
-    more = "more" if row["events"] > 0 else "fewer"
-    return f"{number(abs(row['events']))} {row['unit']} {more} over the trial (change: {ends[0]} to {ends[1]})"
+    low, high = (_signed(row[name], row["unit"]) for name in ("events_low", "events_high"))
+    if row["conclusion"] == _NONE:
+        return f"from {low} to {high} over the trial"
+    return f"{_signed(row['events'], row['unit'])} over the trial ({low} to {high})"
+
+
+def _signed(value: float, unit: str) -> str:
+    if not np.isfinite(value):
+        return "without limit"
+    return f"{number(abs(value))} {'more' if value > 0 else 'fewer'}" + ("" if unit == "events" else f" ({unit})")
 
 
 def promise_text(design: TrialDesign, row: Mapping[str, Any]) -> str:
