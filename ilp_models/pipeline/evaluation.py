@@ -37,7 +37,7 @@ _FEW_EVENTS: Final = 20
 _SPANS: Final = {"day": 28, "week": 4, "month": 1}  # of the event study
 
 
-def evaluate_trial(  # noqa: PLR0913 - what the trial promised, what was recorded, and what may be told of it
+def evaluate_trial(  # noqa: PLR0913 - everything that a trial is evaluated by
     design: TrialDesign | str | Path,
     events: Events,
     grid: GridSpec,
