@@ -16,6 +16,8 @@ _SERIOUS: Final[Mapping[str, str]] = {
     "not randomised": "Units were not assigned by lot. Other reasons can explain a difference.",
     "one treated unit": "Only one unit is treated. What happens there for other reasons cannot be separated from the "
     "effect.",
+    "few assignments": "The scheme allows so few different assignments of these units that no p-value can be below "
+    "{least:.2f}. This trial cannot show an effect of any size.",
     "not over": "The records hold {periods} of {planned} periods of the trial. A look before the end finds an effect "
     "by chance more often.",
     "no events": "No event is recorded in the units before and during the trial. Nothing can be said about an effect.",

@@ -1,12 +1,14 @@
 """Intention to treat: the effect of assignment, compared with other assignments of the same scheme."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
 from ilp_models.domain.trial import Effect, TrialData
 from ilp_models.stats.randomisation import ratio_estimate
+
+_TRIED: Final = 499  # draws in which different assignments are counted
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,12 @@ class IntentionToTreat:
         treated = trial.treated & kept
         found = ratio_estimate(counts, usual, treated, draws, confidence)
         return effect_of_ratio(self.name, found.ratio, (found.low, found.high), found.p_value, counts[treated].sum())
+
+
+def smallest_p_value(trial: TrialData) -> float:
+    """Return the smallest p-value that the test can have; with few units, few assignments are possible."""
+    drawn = trial.scheme.draw(trial.blocks, trial.during.shape[1], _TRIED, np.random.default_rng(0))
+    return 2 / len({np.packbits(one).tobytes() for one in drawn})
 
 
 def effect_of_ratio(

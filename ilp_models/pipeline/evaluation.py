@@ -25,6 +25,7 @@ from ilp_models.domain.trial_finding import TrialFinding
 from ilp_models.evaluation.compliance import Compliance
 from ilp_models.evaluation.effect_table import EffectTable
 from ilp_models.evaluation.event_study import EventStudy
+from ilp_models.evaluation.intention_to_treat import smallest_p_value
 from ilp_models.evaluation.outcomes import COSTS, HARM, Outcome, TrialCounts, first_period, trial_types
 from ilp_models.evaluation.robustness import reporting_sensitivity, tipping_rise
 from ilp_models.pipeline.clock import now
@@ -281,6 +282,8 @@ class TrialEvaluation:
         ever = trial.treated.any(axis=1) & inside
         arms = [int(ever.sum())]
         arms += [int((inside & ~ever).sum())] if trial.treated[ever].all() else []
+        if self.randomised and (least := smallest_p_value(trial)) > 1 - self.confidence:
+            yield TrialFinding("few assignments", {"least": min(least, 1.0)})
         if arms[0] == 1:
             yield TrialFinding("one treated unit")
         elif min(arms) < _FEW_UNITS:

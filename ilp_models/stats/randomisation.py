@@ -12,6 +12,7 @@ Bools = npt.NDArray[np.bool_]
 _WIDEST: Final = 6.0  # logarithm of the largest ratio that is searched
 _HALVINGS: Final = 30
 _EQUAL: Final = 1e-9
+_ROWS: Final = 256  # draws that are multiplied at once
 
 
 class RatioEstimate(NamedTuple):
@@ -39,20 +40,28 @@ def ratio_estimate(
     if not counts.any():
         return RatioEstimate(np.nan, np.nan, np.nan, 1.0)
     changing = draws.shape[2] > 1
-    drawn = draws.reshape(len(draws), -1).astype(np.float64)
+    drawn = draws.reshape(len(draws), -1)
     given = (treated if changing else treated[:, :1]).ravel()
     tail = (1 - confidence) / 2
 
-    def at(log_ratio: float) -> Floats:
-        excess = period_excess(np.where(treated, counts * np.exp(-log_ratio), counts), usual)
+    def excess_of(part: Floats) -> Floats:
+        excess = period_excess(part, usual)
         return np.asarray((excess if changing else excess.sum(axis=1)).ravel())
 
+    # the excess is linear in the counts, so that one product with the draws serves all ratios
+    parts = np.stack([excess_of(np.where(treated, counts, 0.0)), excess_of(np.where(treated, 0.0, counts))], axis=1)
+    products = np.vstack([rows.astype(np.float64) @ parts for rows in np.split(drawn, range(_ROWS, len(drawn), _ROWS))])
+
+    def at(log_ratio: float, values: Floats) -> Floats:
+        return np.asarray(values @ [np.exp(-log_ratio), 1.0])
+
     def tails(log_ratio: float) -> tuple[float, float]:
-        return tail_probabilities(at(log_ratio), given, drawn)
+        excess = at(log_ratio, parts)
+        return tail_probabilities(at(log_ratio, products), float(excess[given].sum()), float(np.abs(excess).sum()))
 
     low = _crossing(lambda log_ratio: tails(log_ratio)[1] > tail, upwards=False)
     high = _crossing(lambda log_ratio: tails(log_ratio)[0] > tail, upwards=True)
-    ratio = _crossing(lambda log_ratio: float(at(log_ratio)[given].sum()) >= 0, upwards=True)
+    ratio = _crossing(lambda log_ratio: float(at(log_ratio, parts)[given].sum()) >= 0, upwards=True)
     return RatioEstimate(ratio, low, high, min(1.0, 2 * min(tails(0.0))))
 
 
@@ -64,15 +73,14 @@ def period_excess(counts: Floats, usual: Floats) -> Floats:
     return np.asarray(counts - usual * level)
 
 
-def tail_probabilities(excess: Floats, treated: Bools, drawn: Floats) -> tuple[float, float]:
-    """Return how often an assignment gives the treated at most, and at least, the excess that was seen.
+def tail_probabilities(sums: Floats, seen: float, size: float) -> tuple[float, float]:
+    """Return how often the sum of an assignment is at most, and at least, that which was seen.
 
-    The assignment that was used counts as one of the draws, so that neither probability is 0.
+    The assignment that was used counts as one of the draws, so that neither probability is 0. ``size`` is that of the
+    numbers behind the sums: differences far below it are rounding.
     """
-    seen = float(excess[treated].sum())
-    sums = drawn @ excess
-    margin = _EQUAL * max(1.0, float(np.abs(excess).sum()))
-    total = len(drawn) + 1
+    margin = _EQUAL * max(1.0, size)
+    total = len(sums) + 1
     return (1 + int((sums <= seen + margin).sum())) / total, (1 + int((sums >= seen - margin).sum())) / total
 
 
