@@ -76,7 +76,9 @@ def _leaves(standing: Path | None, keys: Sequence[str]) -> Iterator[tuple[str, A
 
 
 def _parsed(overrides: Sequence[str]) -> Iterator[Override]:
-    yield from OverridesParser.create().parse_overrides(list(overrides))
+    # reading an item of Hydra's list would replace ${data} by all settings of the records
+    words: Any = OmegaConf.to_container(overrides, resolve=False) if OmegaConf.is_config(overrides) else overrides
+    yield from OverridesParser.create().parse_overrides([str(word) for word in words])
 
 
 def _selected(cfg: DictConfig, key: str) -> Any:

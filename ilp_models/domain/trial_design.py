@@ -121,7 +121,7 @@ class TrialDesign:
     seed : int
         Seed of the assignment.
     promise : mapping
-        ``effect, power, low, high, level, least_effect`` of the power simulation.
+        ``effect, power, low, high, level, least_effect, least_power`` of the power simulation.
     evidence : mapping
         Digests of records, grid, forecast and decision that the design rests on.
     signed : mapping

@@ -87,6 +87,13 @@ class BlockedRandomisation:
 class MatchedPairs(BlockedRandomisation):
     """Pairs of units with similar usual counts; a coin decides which one is treated.
 
+    Parameters
+    ----------
+    block_size : int, default 2
+        Units in a block. Other numbers are those of `BlockedRandomisation`.
+    share : float, default 0.5
+        Share of each block that is treated.
+
     Examples
     --------
     >>> import numpy as np

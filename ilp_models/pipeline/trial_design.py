@@ -17,7 +17,8 @@ from ilp_models.evaluation.units import TrialUnits
 from ilp_models.pipeline.registration import REGISTER
 from ilp_models.pipeline.study import open_study
 from ilp_models.pipeline.trial_design_result import TrialDesignResult
-from ilp_models.pipeline.trial_plan import LEAST_POWER, TrialPlan
+from ilp_models.pipeline.trial_plan import TrialPlan
+from ilp_models.report.trial_design_page import LEAST_POWER
 
 
 def design_trial(  # noqa: PLR0913 - everything that is fixed before the first day

@@ -18,7 +18,7 @@ from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.registration import REGISTER, user
 from ilp_models.pipeline.trial_design_result import TrialDesignResult, trial_periods
 from ilp_models.pipeline.trial_power import CURVE_COLUMNS
-from ilp_models.report.trial_design_page import RegisteredDesign, write_trial_design_page
+from ilp_models.report.trial_design_page import RegisteredDesign, draw_unit_map, write_trial_design_page
 
 DESIGN: Final = "trial.json"
 PAGE: Final = "design.html"
@@ -83,7 +83,9 @@ def _write_design(result: TrialDesignResult, path: Path) -> None:
 
 
 def _register_and_write_page(result: TrialDesignResult, register: Register, path: Path) -> None:
-    write_trial_design_page(path, result.page_facts(), register_design(result, register))
+    facts = result.page_facts()
+    figure = draw_unit_map(facts, path.parent / "figures")  # before the line: nothing may fail after it
+    write_trial_design_page(path, facts, register_design(result, register), figure)
 
 
 def register_design(result: TrialDesignResult, register: Register) -> RegisteredDesign:

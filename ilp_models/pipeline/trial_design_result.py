@@ -11,7 +11,7 @@ from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.notebook_html import html_summary
 from ilp_models.domain.trial_design import TrialDesign
-from ilp_models.report.trial_design_page import TrialDesignFacts
+from ilp_models.report.trial_design_page import LEAST_POWER, TrialDesignFacts
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,7 +40,6 @@ class TrialDesignResult:
     groups: pd.DataFrame
     flow: Mapping[str, int]
     chosen_from: str
-    least_power: float
     grid: Grid
     events: Events
 
@@ -49,13 +48,14 @@ class TrialDesignResult:
         """The chance to show the expected effect, in a sentence."""
         promise, unit = self.design.promise, self.design.period_unit
         least = promise.get("least_effect", np.nan)
+        how = "" if self.design.randomised else "By the closed form alone: "
         found = (
-            f"If treatment reduces crime by {promise['effect']:.0%}, a trial of {self.design.periods} {unit}s shows it "
-            f"with a chance of {promise['power']:.0%}."
+            f"{how}If treatment reduces crime by {promise['effect']:.0%}, a trial of {self.design.periods} {unit}s "
+            f"shows it with a chance of {promise['power']:.0%}."
         )
         if np.isfinite(least):
-            return f"{found} The smallest reduction that has a chance of {self.least_power:.0%} is {least:.0%}."
-        return f"{found} None of the effects up to 50% has a chance of {self.least_power:.0%}."
+            return f"{found} The smallest reduction that has a chance of {LEAST_POWER:.0%} is {least:.0%}."
+        return f"{found} None of the effects up to 50% has a chance of {LEAST_POWER:.0%}."
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each cell of a unit and period: ``unit, cell, period, treated``."""
@@ -81,9 +81,9 @@ class TrialDesignResult:
             flow=self.flow,
             chosen_from=self.chosen_from,
             power_text=self.power_text,
-            least_power=self.least_power,
             last_day=f"{trial_periods(self.design)[-1].end_time:%Y-%m-%d}",
             simulated=self.events.simulated,
+            grid=self.grid,
         )
 
     def __repr__(self) -> str:

@@ -32,11 +32,11 @@ from ilp_models.pipeline.run_folder import PLACES
 from ilp_models.pipeline.study import Study
 from ilp_models.pipeline.trial_design_result import TrialDesignResult
 from ilp_models.pipeline.trial_power import TrialPower
+from ilp_models.report.trial_design_page import LEAST_POWER
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-LEAST_POWER: Final = 0.8
 FROM_FORECAST: Final = "an audited forecast and its allocation rule"
 FROM_COUNTS: Final = "past counts, not an audited forecast"
 GROUP_COLUMNS: Final = ("dimension", "group", "of_residents", "of_units", "of_treated", "exposure", "exposure_ratio")
@@ -109,7 +109,6 @@ class TrialPlan:
             groups=_group_table(eligible.residents, chosen, treated, eligible.risk),
             flow=_flow(chosen, eligible, blocks, treated),
             chosen_from=eligible.chosen_from,
-            least_power=self.least_power,
             grid=grid,
             events=study.events,
         )
@@ -214,8 +213,9 @@ class TrialPlan:
         rows = table[np.isfinite(table[name])]
         own = table[table["effect"] == self.effect].iloc[0]
         powers = [Power(one["effect"], one[name], np.nan, np.nan, 0, 0.0) for one in rows.to_dict("records")]
-        least = least_effect([one for one in powers if one.effect > 0], self.least_power)
+        least = least_effect([one for one in powers if one.effect > 0], LEAST_POWER)
         found = {"effect": self.effect, "power": float(own[name]), "level": self.power.level}
+        found["least_power"] = self.least_power
         found |= {"low": float(own["low"]), "high": float(own["high"])} if drawn else {}
         # JSON has no word for a missing number
         return found | ({"least_effect": least} if np.isfinite(least) else {})

@@ -10,12 +10,29 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
+from ilp_models.domain.grid import Grid
 from ilp_models.domain.timing import SIMULATED
 from ilp_models.domain.trial_design import TrialDesign
+from ilp_models.report.class_maps import plot_class_maps
 from ilp_models.report.formatting import MISSING, number, percent, percent_interval, sentence
-from ilp_models.report.page import KeyNumber, write_page
+from ilp_models.report.maps import MapGeometry
+from ilp_models.report.page import FigureFile, KeyNumber, write_page
+from ilp_models.report.plots import COLOURS, save_figure
 
+LEAST_POWER: Final = 0.8  # of the smallest effect shown, and by default of a trial
 _VARIED: Final = {"periods": "Length of the trial", "units": "Number of units", "radius_m": "Radius of a unit, metres"}
+_ALWAYS: Final = "treated"
+_PARTLY: Final = "in turns"
+_NEVER: Final = "control"
+_NO_BLOCK: Final = "in no block"
+_ZONE: Final = "zone"
+_CLASSES: Final = (
+    (_ALWAYS, COLOURS[1]),
+    (_PARTLY, "#e6a15c"),
+    (_NEVER, COLOURS[0]),
+    (_NO_BLOCK, "#8b949c"),
+    (_ZONE, "#d5dbe0"),
+)
 _TERMS: Final = {
     "goal": "Goal",
     "success_criterion": "Success criterion",
@@ -52,12 +69,38 @@ class TrialDesignFacts:
     flow: Mapping[str, int]
     chosen_from: str
     power_text: str
-    least_power: float
     last_day: str
     simulated: bool
+    grid: Grid
 
 
-def write_trial_design_page(path: Path, facts: TrialDesignFacts, registered: RegisteredDesign) -> None:
+def draw_unit_map(facts: TrialDesignFacts, folder: Path) -> FigureFile:
+    """Draw the map of units and zones, and return its file."""
+    labels = [label for label, _ in _CLASSES]
+    classes = np.full(len(facts.grid), -1)
+    at = {str(name): place for place, name in enumerate(facts.grid.cells)}
+    design = facts.design
+    for cells, zone, block, row in zip(design.cells, design.zones, design.blocks, design.treated, strict=True):
+        share = float(row.mean())
+        kind = _NO_BLOCK if block < 0 else _NEVER if share == 0 else _ALWAYS if share == 1 else _PARTLY
+        classes[[at[cell] for cell in cells]] = labels.index(kind)
+        classes[[at[cell] for cell in zone]] = labels.index(_ZONE)
+    known = [number for number in range(len(labels)) if (classes == number).any()]
+    shown = np.array([known.index(one) if one >= 0 else -1 for one in classes])
+    used = [_CLASSES[number] for number in known]
+    figure = plot_class_maps(MapGeometry.from_grid(facts.grid), {"Units": shown}, used, "Assignment")
+    path = save_figure(figure, folder / "units.png", "Map of the units")
+    counts = [f"{int((shown == number).sum())} cells {label}" for number, (label, _) in enumerate(used)]
+    return FigureFile(
+        path,
+        f"Map of the units: {', '.join(counts)}. See assignment.csv.",
+        "Cells of units and zones. In turns: treated in some of the periods.",
+    )
+
+
+def write_trial_design_page(
+    path: Path, facts: TrialDesignFacts, registered: RegisteredDesign, figure: FigureFile
+) -> None:
     """Write the page of a registered design."""
     design = facts.design
     given = {one.name: str(getattr(design.terms, one.name)) for one in fields(design.terms)}
@@ -65,6 +108,8 @@ def write_trial_design_page(path: Path, facts: TrialDesignFacts, registered: Reg
         path,
         "trial_design.html.j2",
         facts=facts,
+        figure=figure,
+        lowered="" if design.promise["least_power"] >= LEAST_POWER else percent(design.promise["least_power"], 0),
         design=design,
         registered=registered,
         numbers=list(_key_numbers(facts)),
@@ -90,7 +135,7 @@ def _key_numbers(facts: TrialDesignFacts) -> Iterator[KeyNumber]:
     label = f"chance to show {percent(promise['effect'], 0)} fewer crimes"
     yield KeyNumber(percent(promise["power"], 0), label, how)
     least = promise.get("least_effect", np.nan)
-    note = f"with a chance of {percent(facts.least_power, 0)}"
+    note = f"with a chance of {percent(LEAST_POWER, 0)}"
     yield KeyNumber(percent(least, 0) if np.isfinite(least) else "none up to 50 %", "smallest effect shown", note)
 
 
@@ -121,7 +166,7 @@ def _curve_row(row: Mapping[object, object]) -> dict[str, str]:
     power, low, high, closed = (float(str(row[name])) for name in ("power", "low", "high", "closed_form"))
     return {
         "varied": _VARIED[str(row["varied"])],
-        "value": number(float(str(row["value"]))),
+        "value": f"{float(str(row['value'])):,.0f}",
         "power": f"{percent(power, 0)} {percent_interval(low, high, 0)}".strip(),
         "closed_form": percent(closed, 0),
         "note": str(row["note"]),

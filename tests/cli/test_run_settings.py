@@ -112,3 +112,9 @@ def test_a_run_without_stored_settings_leaves_those_of_the_task(tmp_path):
         "source": str(tmp_path),
         "data": {"path": "a"},
     }
+
+
+def test_a_reference_in_the_command_stays_one():
+    composed = OmegaConf.create({"data": {"path": "a", "odd": "{'"}, "words": ["groups.source=${data}"]})
+    cfg = OmegaConf.create({"source": "none", "from_run": ["data"], "data": {"path": "a"}})
+    assert with_run_settings(cfg, composed.words, OPTIONS) == {"source": "none", "data": {"path": "a"}}

@@ -139,6 +139,8 @@ def test_files_and_the_line_of_the_register(designed, tmp_path):
     page = path.with_name("design.html").read_text()
     assert stored.digest() in page
     assert "No gate has checked it" in page
+    assert 'alt="Map of the units: 9 cells treated, 9 cells control.' in page
+    assert "The least power of this trial was set to 0" in page
     assert "Not measured: no group table" in page
     assert "OBSERVATIONAL" not in page
     with pytest.raises(InputError, match=r"is in .* already"):
