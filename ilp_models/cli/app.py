@@ -166,12 +166,12 @@ class App:
             flags = [f"--config-dir={arguments.config_dir}"] if arguments.config_dir else []
             try:
                 codes.append(self._run_task(settings, cfg, flags))
-                sweep.add()
+                sweep.add(cfg)
             except Exception as error:
                 # raised again below, because Hydra would print the whole trace
                 _TRACE.exception("The run stopped.")
                 failures.append(error)
-                sweep.add(error_message(error)[0])
+                sweep.add(cfg, error_message(error)[0])
             finally:
                 _close_log()
 

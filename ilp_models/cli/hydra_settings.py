@@ -11,6 +11,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.errors import UsageError
+from ilp_models.domain.region_plan import key_of
 
 ALLOWED: Final = (
     "hydra.mode",
@@ -40,10 +41,14 @@ def compose_settings(configs: Path, task: str, overrides: list[str]) -> DictConf
 
 
 def check_flags(arguments: argparse.Namespace) -> None:
-    """Raise UsageError for flags of Hydra that read settings from other places than the task's."""
+    """Raise UsageError for flags that read settings from elsewhere, and for a setting that a sweep cannot have."""
     for name, flag in _FLAGS.items():
         if getattr(arguments, name, None) is not None:
             msg = f"{flag} is not available. Put your own options into a folder and name it with --config-dir."
+            raise UsageError(msg)
+    for word in arguments.overrides if arguments.multirun else ():
+        if key_of(word) == "kit" and word != "kit=null":
+            msg = f"{word} cannot be set together with -m: a kit needs a folder of its own. Write it with one run."
             raise UsageError(msg)
 
 

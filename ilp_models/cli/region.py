@@ -45,6 +45,7 @@ _REFUSED: Final = {
     JURISDICTION: "The file of the region names the jurisdictions",
     "register": "Each jurisdiction has its own register in its folder below output",
     "last": "Each jurisdiction has its own register in its folder below output",
+    "kit": "Each jurisdiction needs a kit of its own: run the command with jurisdiction=NAME instead of region",
     "exit_code": "Each jurisdiction has its own decision; its status.json in OUTPUT/JURISDICTION/TASK says which",
 }
 _NO_RESULT: Final = ("output", "name", "hydra", "compute", "tracking", "store", "register", "exit_code")

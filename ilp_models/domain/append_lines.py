@@ -30,6 +30,14 @@ def locked_file(path: Path, what: str) -> Iterator[None]:
         raise StorageError(msg) from error
 
 
+def check_writable(path: Path, what: str) -> None:
+    """Raise StorageError if lines cannot be added to a file, before any work is done; creates nothing."""
+    place = next(folder for folder in path.absolute().parents if folder.exists())
+    if not all(os.access(one, os.W_OK) for one in (place, path) if one.exists()):
+        msg = f"Cannot write {what} {path}. Make {place} writable, or name another file."
+        raise StorageError(msg)
+
+
 def append_lines(path: Path, lines: bytes, what: str) -> None:
     """Append lines in one write and wait until they are on disk; incomplete ones are removed again.
 

@@ -22,7 +22,7 @@ from ilp_models.pipeline.borders import models_across_borders
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.pipeline.outputs import INTAKE, read_study, write_forecast
-from ilp_models.pipeline.part_of_day import split_by_part_of_day
+from ilp_models.pipeline.part_of_day import check_starts, split_by_part_of_day
 from ilp_models.pipeline.study import check_names
 from ilp_models.pipeline.totals import PAGE, forecast_totals
 from ilp_models.pipeline.tracking import record_files, tracked_run
@@ -49,6 +49,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """Write the grid or the totals, marked as research, and return a summary."""
     check_names(model, forecaster=forecaster)
     tracking.check()
+    if parts_of_day not in ([], ()):
+        check_starts(parts_of_day, "parts_of_day")
     if long_horizons is not None and parts_of_day:
         msg = "long_horizons are not split into parts of the day. Leave parts_of_day or long_horizons out."
         raise InputError(msg)

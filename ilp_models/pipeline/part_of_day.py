@@ -148,6 +148,16 @@ def score_part_of_day(
     return _gain_table(list(events.crime_types), np.stack(gains), np.stack(counts), bootstrap or Bootstrap())
 
 
+def check_starts(starts: Any, setting: str = "starts") -> list[int]:
+    """Return the hours at which parts of the day start; InputError names the setting if they are none."""
+    hours = list(starts) if isinstance(starts, Sequence | np.ndarray) and not isinstance(starts, str) else []
+    whole = all(isinstance(hour, int | np.integer) and not isinstance(hour, bool) and 0 <= hour < 24 for hour in hours)
+    if not (len(hours) > 1 and whole and all(one < other for one, other in pairwise(hours))):
+        msg = f"{setting}={starts} must be two or more whole hours from 0 to 23 in ascending order, such as [0,6,12]."
+        raise InputError(msg)
+    return hours
+
+
 def _gain_table(kinds: list[str], gains: Floats, counts: Floats, bootstrap: Bootstrap) -> pd.DataFrame:
     """Return gains per crime with intervals; ``gains`` (weeks, 2, crime types), ``counts`` (weeks, crime types)."""
     gains = np.concatenate([gains.sum(axis=2, keepdims=True), gains], axis=2)
@@ -176,11 +186,7 @@ class _Parts:
     @classmethod
     def from_events(cls, events: Events, grid: Grid, starts: Sequence[int], level: str | None) -> "_Parts":
         """Return the weights of all events; refuse records without times of day, and hours that do not ascend."""
-        hours = list(starts)
-        whole = all(isinstance(hour, int | np.integer) and 0 <= hour < 24 for hour in hours)
-        if not (len(hours) > 1 and whole and all(one < other for one, other in pairwise(hours))):
-            msg = f"starts={hours} must be two or more whole hours from 0 to 23 in ascending order, such as [0, 6, 12]."
-            raise InputError(msg)
+        hours = check_starts(starts)
         if level is not None and level not in grid.parents.columns:
             msg = f"area_level={level!r} is no level of areas of the grid: {list(grid.parents.columns)}."
             raise InputError(msg)

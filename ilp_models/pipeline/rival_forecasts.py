@@ -187,7 +187,13 @@ class RivalReader:
         )
 
 
-def check_forecasts(forecasts: str | Sequence[str], dispersion: str) -> list[str]:
+def check_forecasts(forecasts: str | Sequence[str], dispersion: str) -> None:
+    """Raise InputError if a file of forecasts is missing or has wrong columns, before a backtest runs."""
+    for path in _paths(forecasts, dispersion):
+        read_rival_table(path)
+
+
+def _paths(forecasts: str | Sequence[str], dispersion: str) -> list[str]:
     """Return the paths of files of forecasts; InputError if one is missing or the setting is unknown."""
     if dispersion not in DISPERSIONS:
         msg = f"rival_dispersion={dispersion!r} is unknown. Choose one of {', '.join(DISPERSIONS)}."
@@ -202,7 +208,7 @@ def with_rivals(
     backtest: Backtest, forecasts: str | Sequence[str], dispersion: str, register: Register | None
 ) -> Backtest:
     """Return a backtest with the forecasts of rivals, scored again together; see `compare_forecasts`."""
-    paths, study = check_forecasts(forecasts, dispersion), backtest.study
+    paths, study = _paths(forecasts, dispersion), backtest.study
     if not paths:
         return backtest
     first = min(backtest.replays, key=lambda one: one.lead)

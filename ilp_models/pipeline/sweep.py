@@ -46,13 +46,13 @@ class RunScores:
         return self.table[self.table["forecaster"] == forecaster].assign(forecaster=name)
 
 
-def write_sweep(runs: Sequence[SweepRun], folder: Path) -> str:
+def write_sweep(runs: Sequence[SweepRun], folder: Path, decimal: str = "point") -> str:
     """Write one row for each run and forecaster, and return the table as text."""
     runs = _without_common(runs)
     scored = {run.name: _scores_of(run) for run in runs if not run.error and (run.folder / _SCORES).is_file()}
     first = next(iter(scored.values()), None)
     rows = [row for run in runs for row in _rows_of(run, scored.get(run.name), first)]
-    write_table(pd.DataFrame(rows), folder / SWEEP)
+    write_table(pd.DataFrame(rows), folder / SWEEP, decimal)
     shown = [_line(row) for row in rows]
     head = f"Sweep of {len(runs)} runs"
     if first is not None:

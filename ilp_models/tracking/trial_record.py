@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ilp_models.domain.append_lines import append_lines, locked_file, read_lines
+from ilp_models.domain.append_lines import append_lines, check_writable, locked_file, read_lines
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.local_file import is_address
 from ilp_models.domain.text_output import escape_formula
@@ -105,8 +105,9 @@ class TrialRecord:
             return "unknown"
 
     def check(self) -> None:
-        """Raise InputError before any work if the file is not a record of trials."""
+        """Raise an error before any work if the file is not a record of trials, or cannot be written."""
         self._lines()
+        check_writable(self.file, _WHAT)
 
     def append(self, lines: Iterable[TrialLine]) -> None:
         """Add lines; other programs can add theirs at the same time."""

@@ -194,6 +194,20 @@ def test_multirun_continues_after_an_error_and_reports_it(ilp, tmp_path):
     assert "The flock has no sheep" in err
 
 
+def test_the_table_of_a_sweep_has_the_decimal_mark_of_its_runs(ilp, tmp_path):
+    ilp("count", "-m", "flock=small,large", "+decimal=comma")  # runs fail, since this task has no decimal mark
+    (table,) = tmp_path.glob("outputs/count/multirun/*-run/sweep.csv")
+    assert table.read_text(encoding="utf-8-sig").startswith("run;overrides;forecaster;")
+
+
+def test_a_kit_is_not_written_by_a_sweep(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["ilp"])
+    assert App(find_configs()).run(["backtest", "-m", "kit=new", "backtest.test_periods=4,8"]) == 2
+    assert "kit=new cannot be set together with -m" in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_settings_can_be_shown_without_running(ilp, tmp_path):
     code, out, _ = ilp("count", "--cfg", "job", "flock=large")
     assert code == 0

@@ -199,6 +199,7 @@ def test_a_folder_with_signs_of_hydra_is_quoted(options, tmp_path):
     [
         (("region=pair", "jurisdiction=north"), "jurisdiction=north cannot be set together with a region"),
         (("region=pair", "register=r.jsonl"), "register=r.jsonl cannot be set together with a region"),
+        (("region=pair", "kit=k"), "kit=k cannot be set together with a region. Each jurisdiction needs a kit"),
         (("region=pair", "exit_code=decision"), "exit_code=decision cannot be set together with a region"),
         (("region=[pair,plain]",), "region takes the name of one file"),
         (("region=empty",), "no line `_target_: ilp_models.domain.region_plan.RegionPlan`"),
@@ -217,7 +218,8 @@ def test_a_wrong_command_for_a_region_is_refused(options, tmp_path, monkeypatch,
     (options / "region" / "empty.yaml").write_text("# A region\n")
     (options / "region" / "global.yaml").write_text("# @package _global_\n# A region\njurisdictions: [north]\n")
     (options / "region" / "wrong.yaml").write_text(f"# A region\n{target}jurisdictons: [north]\n")
-    assert App(find_configs()).run(["weekly", *words, "--config-dir=mine"]) == 2
+    task = "backtest" if "kit=k" in words else "weekly"
+    assert App(find_configs()).run([task, *words, "--config-dir=mine"]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.glob("outputs/north"))
 

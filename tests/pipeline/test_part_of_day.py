@@ -1,5 +1,6 @@
 """Expected counts by part of the day: they sum to the forecast, and a known profile is found out of sample."""
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -101,6 +102,9 @@ def test_the_task_forecast_writes_the_split_and_its_marking(tmp_path):
     assert split["part"].unique().tolist() == ["00:00 to 12:00", "12:00 to 00:00"]
     assert split["expected"].sum() == pytest.approx(grid["expected"].sum(), rel=1e-5)
     assert set(split["grade"]) == {"research"}
-    with pytest.raises(InputError, match="in ascending order"):
-        run_task("forecast", tmp_path / "again", "parts_of_day=[12,0]")
+    for wrong in ("[12,0]", "6", "noon"):
+        with pytest.raises(
+            InputError, match=rf"parts_of_day={re.escape(wrong.replace(',', ', '))} must be two or more"
+        ):
+            run_task("forecast", tmp_path / "again", f"parts_of_day={wrong}", data=None)  # before records are read
     assert not list((tmp_path / "again").rglob("grid.csv"))

@@ -315,3 +315,6 @@ def test_the_task_shows_rivals_in_the_terminal_the_page_and_every_table(tmp_path
     assert f"handed in as {path}" in page
     assert "<li>Check seen: its error (0.0000)" in page
     assert "HYPERLINK" not in before.text
+    both[0].rename(columns={"expected": "forecast"}).to_csv(tmp_path / "wrong.csv")
+    with pytest.raises(InputError, match=r"wrong\.csv: no column expected"):
+        run_task("compare", tmp_path, *settings, f"forecasts=[{tmp_path / 'wrong.csv'}]", data=None)  # before any work

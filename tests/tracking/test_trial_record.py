@@ -1,6 +1,7 @@
 """The record of trials: nothing is lost, two programs can write, and a damaged file is named before any work."""
 
 import multiprocessing
+import os
 from dataclasses import replace
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.domain.errors import InputError
+from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.tracking.trial_record import COLUMNS, TrialLine, TrialRecord
 
 NAN = float("nan")
@@ -106,6 +107,15 @@ def test_the_folder_of_an_experiment_takes_the_record(tmp_path):
     record.append([replace(LINE, who=record.person)])
     assert list(pd.read_csv(tmp_path / "slug" / "trials.csv")["who"]) == ["B"]
     assert not (tmp_path / "run.csv").exists()
+
+
+def test_a_place_that_cannot_be_written_is_named_before_any_work(tmp_path, monkeypatch):
+    record = TrialRecord(str(tmp_path / "new" / "trials.csv"))
+    record.check()
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)  # a test may run as root
+    with pytest.raises(StorageError, match="Cannot write the record of trials"):
+        record.check()
 
 
 def test_an_address_is_refused():
