@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.errors import NotRunError
-from ilp_models.domain.trial import Effect, TrialData
+from ilp_models.domain.trial import Bools, Effect, TrialData
 from ilp_models.domain.trial_finding import TrialFinding
 from ilp_models.evaluation.differences import DifferenceInDifferences
 from ilp_models.evaluation.displacement import DisplacementDifference
@@ -52,24 +52,26 @@ class EffectTable:
     confidence: float
     _failures: list[TrialFinding] = field(default_factory=list)
 
-    @property
-    def estimator(self) -> IntentionToTreat | DifferenceInDifferences:
-        """The estimator of the main result."""
-        return IntentionToTreat() if self.randomised else DifferenceInDifferences()
+    def _estimate(self, trial: TrialData) -> Effect:
+        """Return the effect by the estimator of the main result."""
+        if self.randomised:
+            return IntentionToTreat().estimate(trial, self.confidence, self._draws)
+        return DifferenceInDifferences().estimate(trial, self.confidence)
+
+    @cached_property
+    def _draws(self) -> Bools:
+        return IntentionToTreat().other_assignments(self.main.trial)
 
     @cached_property
     def effect(self) -> Effect:
         """The main effect."""
-        return self.estimator.estimate(self.main.trial, self.confidence)
+        return self._estimate(self.main.trial)
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row for each outcome and estimator, in the order main, secondary, checks."""
         rows = [self._row(MAIN, self.main, "events", self.effect)]
-        rows += [
-            self._row(SECONDARY, one, unit, self.estimator.estimate(one.trial, self.confidence))
-            for one, unit in self.others
-        ]
+        rows += [self._row(SECONDARY, one, unit, self._estimate(one.trial)) for one, unit in self.others]
         rows += [self._row(CHECK, self.main, "events", one) for one in self._checks()]
         table = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
         second = (table["role"] == SECONDARY).to_numpy()

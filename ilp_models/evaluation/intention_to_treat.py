@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from ilp_models.domain.trial import Effect, TrialData
+from ilp_models.domain.trial import Bools, Effect, TrialData
 from ilp_models.stats.randomisation import ratio_estimate
 
 _TRIED: Final = 499  # draws in which different assignments are counted
@@ -30,10 +30,17 @@ class IntentionToTreat:
     seed: int = 0
     name: ClassVar[str] = "intention to treat"
 
-    def estimate(self, trial: TrialData, confidence: float = 0.95) -> Effect:
-        """Return the effect; InputError if the trial was not randomised."""
+    def other_assignments(self, trial: TrialData) -> Bools:
+        """Return the assignments that the one used is compared with; equal for all outcomes of a trial."""
         generator = np.random.default_rng(self.seed)
-        draws = trial.scheme.draw(trial.blocks, trial.during.shape[1], self.draws, generator)
+        return trial.scheme.draw(trial.blocks, trial.during.shape[1], self.draws, generator)
+
+    def estimate(self, trial: TrialData, confidence: float = 0.95, draws: Bools | None = None) -> Effect:
+        """Return the effect; InputError if the trial was not randomised.
+
+        ``draws`` are those of `other_assignments`, if they are known.
+        """
+        draws = self.other_assignments(trial) if draws is None else draws
         kept = trial.scheme.analysed(trial.treated) & (trial.blocks >= 0)[:, None]
         counts, usual = np.where(kept, trial.during, 0.0), np.where(kept, trial.usual[:, None], 0.0)
         treated = trial.treated & kept

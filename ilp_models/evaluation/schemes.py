@@ -74,8 +74,8 @@ class BlockedRandomisation:
         order = inside[np.argsort(blocks[inside], kind="stable")]
         drawn = np.zeros((draws, len(blocks)), dtype=bool)
         lots = generator.random((draws, len(order) // self.block_size, self.block_size))
-        ranks = lots.argsort(axis=2).argsort(axis=2)
-        drawn[:, order] = (ranks < self._treated).reshape(draws, -1)
+        last = int(self._treated) - 1
+        drawn[:, order] = (lots <= np.partition(lots, last, axis=2)[:, :, last : last + 1]).reshape(draws, -1)
         return drawn[:, :, None]
 
     def analysed(self, treated: Bools) -> Bools:
