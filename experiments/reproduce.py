@@ -52,6 +52,7 @@ COMMANDS = {  # of each experiment, in order; words in capitals are files of the
         f"{VENV} experiments/simulated-hawkes/recover.py",
         "python3 tasks.py ilp compare experiment=simulated-hawkes",
         "python3 experiments/update_tables.py outputs/compare/latest",
+        f"{VENV} experiments/simulated-hawkes/attained.py",
     ),
     "planted-effects": (RUN.format("planted-effects"),),
     "seattle-dmi": (f"{RUN.format('seattle-dmi')} PATH",),

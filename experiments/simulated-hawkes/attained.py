@@ -40,7 +40,7 @@ def main() -> int:
             rows += [{"counts": against, "forecaster": name, **row} for row in account(cubes, name, counts, base)]
     table = pd.DataFrame(rows)
     table.to_csv(FOLDER / "attained.csv", index=False, lineterminator="\n", float_format="%.6g")
-    made = f"{backtest.protocol} Made by `experiments/simulated-hawkes/attained.py` with {code}. Data {data[:16]}."
+    made = f"Made by `experiments/simulated-hawkes/attained.py` with {code}. Data {data[:16]}."
     page = FOLDER / "README.md"
     text = page.read_text(encoding="utf-8")
     for mark, content in {"attained": as_markdown(table), "origin of attained": made}.items():
