@@ -48,12 +48,12 @@ class LevelShare(HindcastForecaster):
         Width of the Gaussian neighbourhood, in steps between neighbouring cells.
     level_half_lives : sequence of float
         Candidate half-lives of the level, periods.
+    calendar : CalendarTerms
+        Terms of the calendar index. By default one harmonic of the year, and the holidays of the events' country.
     level_memory : bool, default False
         Whether the latest deviation of the city count from the level lasts. The log deviation of a period is then
         ``level_memory_`` times that of the period before (first-order autoregression). It is used for a crime type
         only where it lowered the deviance over the latest two years by more than 2.
-    calendar : CalendarTerms
-        Terms of the calendar index. By default one harmonic of the year, and the holidays of the events' country.
 
     Examples
     --------
