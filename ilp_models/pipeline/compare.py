@@ -40,6 +40,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     forecasts: str | Sequence[str],
     rival_dispersion: str,
     register: str,
+    last: str | None = None,
     backtest: RollingOrigin,
     scoring: Scoring,
     report: ComparisonReport,
@@ -87,7 +88,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
             tested,
             forecasts=forecasts,
             rival_dispersion=rival_dispersion,
-            register=Register(Path(register)),
+            register=Register(Path(register), last),
             compute=compute,
         )
         tested = result.backtest

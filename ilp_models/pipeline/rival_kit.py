@@ -57,7 +57,7 @@ def write_rival_kit(backtest: Backtest, folder: str | Path) -> list[Path]:
     Examples
     --------
     >>> import tempfile, ilp_models as ilp
-    >>> events = ilp.SimulatedCity(size_km=2, weeks=60).read()
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=60).read()
     >>> folder = tempfile.mkdtemp()
     >>> backtest = ilp.run_backtest(
     ...     {"mean": ilp.MovingAverage()}, events, ilp.SquareGrid(500), test_periods=4, store=f"{folder}/forecasts"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,9 @@ from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.study import Study
 from ilp_models.tracking.trial_record import TrialLine, TrialRecord, settings_text
-from ilp_models.tuning.trials import Trial
+
+if TYPE_CHECKING:  # Optuna takes a second to load, and only a search needs it
+    from ilp_models.tuning.trials import Trial
 
 _SCORE: Final = "deviance"
 _NAN: Final = float("nan")
@@ -58,7 +60,7 @@ def _backtest_lines(record: TrialRecord, task: str, backtest: Backtest, folder: 
         )
 
 
-def record_search_trial(record: TrialRecord, trial: Trial, shared: Mapping[str, Any], model: Forecaster) -> None:
+def record_search_trial(record: TrialRecord, trial: "Trial", shared: Mapping[str, Any], model: Forecaster) -> None:
     """Add the line of one trial of a search; the searched settings have dotted names."""
     line = TrialLine(
         **shared,

@@ -68,8 +68,8 @@ def short_label(name: str) -> str:
 @contextmanager
 def figure_formats(formats: Sequence[str]) -> Iterator[None]:
     """Write each figure in these formats too while the context lasts; PNG is always written, for the pages."""
-    unknown = [name for name in formats if name not in FIGURE_FORMATS]
-    if isinstance(formats, str) or unknown:
+    listed = isinstance(formats, Sequence) and not isinstance(formats, str)
+    if not listed or any(name not in FIGURE_FORMATS for name in formats):
         msg = f"figure_formats={formats} is not valid. Choose from [{', '.join(FIGURE_FORMATS)}]."
         raise InputError(msg)
     before = _FORMATS.set(tuple(name for name in formats if name != "png"))

@@ -145,6 +145,8 @@ def test_the_package_joins_no_labels_for_a_digest():
         "cli/app.py",  # one file of settings
         "pipeline/previous_plan.py",  # single files
         "pipeline/run_folder.py",  # single files
+        "pipeline/forecast_seal.py",  # one file of forecasts
+        "export/rocrate.py",  # single files
         "report/page.py",  # one style sheet
         "strategy/groups/matrix_file.py",  # one file
     }

@@ -98,7 +98,8 @@ def test_missing_scores_are_named(asked):
 
 def test_incomplete_scores_are_refused():
     table = two_forecasters().table
-    table = table[~((table["forecaster"] == "kde") & (table["score"] == "pei_05"))]
+    first = table["period"] == table["period"].min()
+    table = table[~((table["forecaster"] == "kde") & (table["score"] == "pei_05") & first)]
     with pytest.raises(InputError, match="have the score 'pei_05' in different periods"):
         ScoreTable(table.reset_index(drop=True)).by_period("pei_05")
 

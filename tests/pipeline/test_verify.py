@@ -75,7 +75,9 @@ def admitted_moment(register):
 
 def test_every_task_with_a_register_takes_the_digest_of_a_line():
     for task in find_tasks(find_configs()):
-        names = inspect.signature(importlib.import_module(f"ilp_models.pipeline.{task}").run).parameters
+        names = inspect.signature(
+            importlib.import_module(f"ilp_models.pipeline.{task.replace('-', '_')}").run
+        ).parameters
         assert ("register" in names) == ("last" in names), task
 
 
