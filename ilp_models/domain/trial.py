@@ -1,7 +1,7 @@
 """A field trial of acting on a forecast: counts of units, their assignment to treatment, and the effect."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -91,10 +91,6 @@ class TrialData:
     def usual(self) -> Floats:
         """The usual count of each unit in one period, from the periods before the trial."""
         return usual_counts(self.before)
-
-    def only(self, units: Bools) -> Self:
-        """Return the trial of some units."""
-        return type(self)(self.before[units], self.during[units], self.treated[units], self.scheme, self.blocks[units])
 
 
 def usual_counts(before: npt.NDArray[Any]) -> Floats:
