@@ -62,6 +62,7 @@ COMMANDS = {  # of each experiment, in order; words in capitals are files of the
         "python3 experiments/update_tables.py outputs/compare/latest",
         f"{VENV} experiments/toronto-weekly/left.py outputs/compare/latest",
     ),
+    "trial-power-toronto": (RUN.format("trial-power-toronto"),),
     "wdd-published": (f"{RUN.format('wdd-published')} COUNTS HARM",),
     "zero-inflation": (RUN.format("zero-inflation"),),
 }
