@@ -31,6 +31,7 @@ APART = 156  # weeks before the plan that do not choose units, if promise and ch
 EFFECTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 SHOWN = (0.1, 0.2)  # effects that the tables show
 POWER = 0.8
+MATCHED = MatchedPairs()
 ALL_TYPES = "all five types"
 
 
@@ -42,14 +43,14 @@ class Trial:
     kind: str = "cells"
     count: int = 80
     periods: int = 26
-    scheme: Scheme = MatchedPairs()
+    scheme: Scheme = MATCHED
     label: str = "matched pairs"
     apart: bool = False  # choose units on other years than those of the promise
 
 
 SIZES = [("cells", 20), ("cells", 40), ("cells", 80), ("cells", 160), ("clusters", 20), ("clusters", 40), ("areas", 20)]
 SCHEMES = {
-    "matched pairs": (MatchedPairs(), 24),
+    "matched pairs": (MATCHED, 24),
     "one of four treated": (BlockedRandomisation(4, 0.25), 24),
     "crossover, 2 weeks": (Crossover(2, 0), 24),
     "crossover, 2 weeks, 1 left out": (Crossover(3, 1), 24),
@@ -118,12 +119,8 @@ def lines(table: pd.DataFrame) -> list[str]:
     names = ["outcome", "units", "weeks", "scheme", "events", "later: no effect", *effects, "least effect, later"]
     rows = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for row in table.to_dict("records"):
-        what = [
-            row["outcome"],
-            f"{row['units']} {row['kind']}{', chosen apart' * row['chosen_apart']}",
-            row["weeks"],
-            row["scheme"],
-        ]
+        unit = f"{row['units']} {row['kind']}{', chosen apart' if row['chosen_apart'] else ''}"
+        what = [row["outcome"], unit, row["weeks"], row["scheme"]]
         if row["note"]:
             rows.append(f"| {' | '.join(map(str, what))} | {row['note']} |" + " - |" * (len(names) - 5))
             continue
