@@ -7,6 +7,7 @@ from typing import Final
 
 from ilp_models.domain.errors import StorageError
 
+FIGURES: Final = "figures"
 _OWNER_ONLY: Final = 0o600
 
 
@@ -15,7 +16,8 @@ def write_all_or_none(
 ) -> list[Path]:
     """Write all files in a hidden folder, then move them into place; return them.
 
-    Each writer gets the path of its file. ``what`` is the subject of the error message, such as "The report".
+    Each writer gets the path of its file, and can write figures to the folder ``figures`` next to it. ``what`` is the
+    subject of the error message, such as "The report".
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -23,9 +25,13 @@ def write_all_or_none(
             complete = [Path(temporary, name) for name in writers]
             for path, write in zip(complete, writers.values(), strict=True):
                 write(path)
-                if owner_only:
-                    path.chmod(_OWNER_ONLY)
-            return [path.replace(folder / path.name) for path in complete]
+            complete += sorted(Path(temporary, FIGURES).glob("*"))
+            for path in complete if owner_only else ():
+                path.chmod(_OWNER_ONLY)
+            targets = [folder / path.relative_to(temporary) for path in complete]
+            for target in targets:
+                target.parent.mkdir(exist_ok=True)
+            return [path.replace(target) for path, target in zip(complete, targets, strict=True)]
     except OSError as error:
         msg = f"{what} was not written to {folder} ({error.strerror}). Free disk space or choose another folder."
         raise StorageError(msg) from error

@@ -219,6 +219,11 @@ class TrialEvaluation:
             for group, share in zip(residents.groups, residents.shares.T, strict=True):
                 yield self.counts.of_group(f"{residents.dimension}: {group}", share), "events"
 
+    @property
+    def _span(self) -> int:
+        """Periods of one span of the event study."""
+        return _SPANS[self.design.period_unit]
+
     def result(self) -> TrialResult:
         """Return the result."""
         effects, counts = self.effects, self.counts
@@ -226,7 +231,7 @@ class TrialEvaluation:
         ever = trial.treated.any(axis=1)
         study = None
         if trial.treated[ever].all():
-            study = EventStudy(_SPANS[self.design.period_unit]).estimate(trial, self.confidence)
+            study = EventStudy(self._span).estimate(trial, self.confidence)
         return TrialResult(
             design=self.design,
             observational=not self.randomised,
@@ -241,6 +246,7 @@ class TrialEvaluation:
             dose_periods=None if self.compliance is None else self.compliance.by_period(),
             facts=self._facts(),
             sums=period_sums(counts),
+            grid=self.grid,
         )
 
     def _facts(self) -> dict[str, Any]:
@@ -256,6 +262,8 @@ class TrialEvaluation:
             "periods": counts.periods,
             "last_day": f"{(first + counts.periods - 1).end_time:%Y-%m-%d}",
             "confidence": self.confidence,
+            "event_study_span": _span_text(self._span, self.design.period_unit),
+            "dose_places": None if self.dose is None else self.dose.place_kind,
             "earlier_evaluations": len(registered.evaluations),
             "simulated": events.simulated,
             "attribution": self.study.attribution,
@@ -334,6 +342,10 @@ class TrialEvaluation:
             rows.append(row("dose in an untreated period", np.where(given, 0, hours).any(axis=1)))
         rows.append(row("analysed", everything))
         return pd.DataFrame(rows).astype(dict.fromkeys(("units", *arms), "Int64"))
+
+
+def _span_text(periods: int, unit: str) -> str:
+    return f"1 {unit}" if periods == 1 else f"{periods} {unit}s"
 
 
 def _totals(counts: TrialCounts, main: Outcome) -> pd.DataFrame:

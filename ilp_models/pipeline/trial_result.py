@@ -11,6 +11,7 @@ import pandas as pd
 
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.digest import digest_of
+from ilp_models.domain.grid import Grid
 from ilp_models.domain.notebook_html import html_summary
 from ilp_models.domain.text_output import check_decimal, write_table
 from ilp_models.domain.trial_design import TrialDesign
@@ -58,6 +59,8 @@ class TrialResult:
         Digests, spans and code.
     sums : mapping
         The main outcome by period, for the register.
+    grid : Grid
+        The cells, for the map of the dose.
     """
 
     design: TrialDesign
@@ -73,6 +76,7 @@ class TrialResult:
     dose_periods: pd.DataFrame | None
     facts: Mapping[str, Any]
     sums: Mapping[str, Any]
+    grid: Grid
 
     @property
     def main(self) -> pd.Series:
@@ -116,10 +120,11 @@ class TrialResult:
             findings=self.findings,
             tipping=self.tipping,
             facts=self.facts,
+            grid=self.grid,
         )
 
     def to_html(self, path: str | Path) -> Path:
-        """Write the page to a file, and return its path."""
+        """Write the page to a file, its figures to the folder ``figures`` next to it, and return the page."""
         write_trial_page(Path(path), self.evidence)
         return Path(path)
 
@@ -142,7 +147,7 @@ def write_trial_evaluation(
     register: str | Path | Register | None = None,
     decimal: str = "point",
 ) -> Path:
-    """Write a result as a page, a workbook, CSV files and JSON: all of them or none; then its line in the register.
+    """Write a result as a page, figures, a workbook, CSV files and JSON, or nothing; then its line in the register.
 
     Parameters
     ----------

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.disclaimers import SCOPE
+from ilp_models.domain.grid import Grid
 from ilp_models.domain.timing import SIMULATED
 from ilp_models.domain.trial_design import TrialDesign
 from ilp_models.domain.trial_finding import TrialFinding
 from ilp_models.report.formatting import MISSING, crime_type_label, number, percent, sentence
-from ilp_models.report.page import KeyNumber, write_page
+from ilp_models.report.page import FigureFile, KeyNumber, write_page
+from ilp_models.report.trial_figures import arms_of_units, draw_dose_map, draw_event_study
 from ilp_models.report.trial_text import (
     OBSERVATIONAL,
     WHY_OBSERVATIONAL,
@@ -39,14 +41,17 @@ class TrialEvidence:
     findings: tuple[TrialFinding, ...]
     tipping: float
     facts: Mapping[str, Any]
+    grid: Grid
 
 
 def write_trial_page(path: Path, evidence: TrialEvidence) -> None:
-    """Write the page of an evaluated field trial."""
+    """Write the page of an evaluated field trial, with its figures in the folder ``figures`` next to it."""
     design, tables, facts = evidence.design, evidence.tables, evidence.facts
     rows = tables["effects"].to_dict("records")
     main = {str(name): value for name, value in rows[0].items()}
     dose = tables.get("dose_map")
+    assigned = dict(zip(design.units, arms_of_units(design.treated[:, : facts["periods"]]), strict=True))
+    figures = _figures(evidence, path.parent / "figures")
     write_page(
         path,
         "trial.html.j2",
@@ -71,11 +76,26 @@ def write_trial_page(path: Path, evidence: TrialEvidence) -> None:
         reporting=[_reporting(row) for row in tables["reporting"].to_dict("records")],
         study=[_span(row) for row in tables["event_study"].to_dict("records")] if "event_study" in tables else [],
         moved=_moved(tables.get("event_study")),
-        dose=[] if dose is None else [_dose(row) for row in dose.head(_PLACES).to_dict("records")],
+        figures=figures,
+        dose=[] if dose is None else [_dose(row, assigned) for row in dose.head(_PLACES).to_dict("records")],
         more_places=0 if dose is None else max(0, len(dose) - _PLACES),
         confidence=percent(facts["confidence"], 0),
         scope=sentence(SCOPE),
     )
+
+
+def _figures(evidence: TrialEvidence, folder: Path) -> dict[str, FigureFile | None]:
+    """Draw the map of the dose and the event study; each says that records are simulated, or a trial observational."""
+    facts, tables = evidence.facts, evidence.tables
+    marks = [SIMULATED.partition(":")[0]] if facts["simulated"] else []
+    mark = " - ".join([*marks, *([OBSERVATIONAL] if evidence.observational else [])])
+    study, dose = tables.get("event_study"), tables.get("dose_map")
+    return {
+        "study": None if study is None else draw_event_study(study, facts, folder, mark),
+        "dose": None
+        if dose is None or dose.empty
+        else draw_dose_map(evidence.design, facts, dose, evidence.grid, folder, mark),
+    }
 
 
 def _key_numbers(totals: pd.DataFrame, main: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[KeyNumber]:
@@ -160,10 +180,11 @@ def _moved(study: pd.DataFrame | None) -> str:
     )
 
 
-def _dose(row: Mapping[Any, Any]) -> dict[str, str]:
+def _dose(row: Mapping[Any, Any], assigned: Mapping[str, str]) -> dict[str, str]:
     hidden = bool(row["suppressed"])
     return {
         "place": str(row["place"]),
         "unit": str(row["unit"]),
+        "assigned": assigned[str(row["unit"])],
         **{name: "hidden" if hidden else number(row[name]) for name in ("treated_hours", "other_hours")},
     }

@@ -76,9 +76,8 @@ def test_equal_descriptions_have_equal_files(description, events, tmp_path):
     first, second = (
         ilp.write_description(one, tmp_path / name).parent for one, name in ((description, "a"), (again, "b"))
     )
-    assert {path.name: path.read_bytes() for path in first.iterdir()} == {
-        path.name: path.read_bytes() for path in second.iterdir()
-    }
+    files, others = ({path.name: path.read_bytes() for path in one.rglob("*.*")} for one in (first, second))
+    assert files == others
 
 
 def test_hostile_area_labels_become_safe_sheets_and_cells(events, tmp_path):

@@ -169,19 +169,34 @@ def test_harm_groups_and_costs_weigh_the_counts(tmp_path):
     assert (rows.loc[["income: low", "income: high"], "ratio_low"] < 0.7).all()
 
 
-def test_dose_and_flow(tmp_path):
+def dose_file(folder):
+    """Write two hours for each treated cell but one, and for one control."""
     treated = [cell for cell, one in zip(CELLS, DRAWN, strict=True) if one]
     control = next(cell for cell, one in zip(CELLS, DRAWN, strict=True) if not one)
-    path = tmp_path / "dose.csv"
     rows = [f"{cell},2019-01-07,2,3" for cell in [*treated[1:], control]]
-    path.write_text("\n".join(["cell,period,hours,crews", *rows]), encoding="utf-8")
-    found = evaluate(dose=str(path))
+    (folder / "dose.csv").write_text("\n".join(["cell,period,hours,crews", *rows]), encoding="utf-8")
+    return str(folder / "dose.csv")
+
+
+def page_with_dose(folder):
+    """Write the page of an observational result with both figures."""
+    return evaluate(dose=dose_file(folder)).to_html(folder / "evaluation.html")
+
+
+def test_dose_and_flow(tmp_path):
+    path = dose_file(tmp_path)
+    found = evaluate(dose=path)
     flow = found.flow.set_index("stage")
     assert flow.loc["assigned", ["treated", "control"]].tolist() == [18, 18]
     assert flow.loc["dose in a treated period", "treated"] == 17
     assert flow.loc["dose in an untreated period", "control"] == 1
     assert {"dose missing", "dose outside"} <= set(checks(found))
-    assert isinstance(ilp.read_dose(str(path)), Dose)
+    assert isinstance(ilp.read_dose(path), Dose)
+    page = ilp.write_trial_evaluation(found, tmp_path / "run").read_text(encoding="utf-8")
+    assert {one.name for one in (tmp_path / "run" / "figures").iterdir()} == {"dose_map.png", "event_study.png"}
+    shown = found.dose_map
+    assert f"Places with shown hours: {len(shown)}; hidden: 0." in page
+    assert f"treatment: {shown['treated_hours'].sum():.1f}; without: {shown['other_hours'].sum():.2f}" in page
 
 
 def test_files_and_register_hold_the_result_and_a_revision_is_counted(tmp_path, result):

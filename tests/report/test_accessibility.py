@@ -18,6 +18,7 @@ from ilp_models.report.monitor_page import write_monitor_page
 from ilp_models.report.page import FigureFile
 from ilp_models.report.plots import plot_frontier, save_figure
 from ilp_models.report.weekly_report import WeeklyReport, compose_weekly
+from tests.pipeline.test_evaluation import page_with_dose
 from tests.report.browser import axe_result, find_axe, find_browser, printed_pages
 from tests.report.comparison_evidence import comparison_evidence
 from tests.report.test_approval_page import page_of
@@ -162,6 +163,7 @@ PAGES = {
     "comparison": lambda folder: ComparisonReport().write(folder, comparison_evidence())[0],
     "intake": lambda folder: write_intake_page(folder, intake_evidence()),
     "approval": lambda folder: approval(folder),
+    "trial": page_with_dose,
     "groups": lambda folder: page_of_groups(folder, count=8),
     "monitor quiet": lambda folder: write_monitor_page(folder, monitor_evidence())[0],
     "monitor proposal": lambda folder: write_monitor_page(folder, monitor_evidence("ilp withdraw reason='why'"))[0],
