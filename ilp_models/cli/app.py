@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,7 +27,6 @@ from ilp_models.cli.figures import more_figure_formats
 from ilp_models.cli.help import find_options, find_tasks, module_name
 from ilp_models.cli.hydra_settings import check_flags
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
-from ilp_models.cli.jurisdiction import fitted_options
 from ilp_models.cli.neighbours import with_neighbours
 from ilp_models.cli.region_hint import region_hint
 from ilp_models.cli.run_settings import FROM_RUN, with_run_settings
@@ -178,12 +177,12 @@ class App:
         try:
             settings.check_hydra()
             settings.check_renamed()
-            with fitted_options(extra, settings.jurisdiction, task, settings.groups, settings.known_groups) as options:
-                settings = replace(settings, extra=options)
+            with settings.fitted_to(settings.jurisdiction) as settings:
                 if arguments.help:
                     return _print(settings.explain())
                 settings.check_kinds()
-                words = [*flags, *([f"--config-dir={options}"] if options != extra else [])]  # the last one counts
+                fitted = [f"--config-dir={settings.extra}"] if settings.extra != extra else []
+                words = [*flags, *fitted]  # the last --config-dir counts
                 # argparse requires the settings in one sequence, without flags between them
                 self._call_hydra(task, [*settings.overrides, *words], job)
         except ValueError as error:

@@ -19,17 +19,17 @@ _OVERRIDE: Final = "override "
 
 @contextmanager
 def fitted_options(
-    folder: Path | None, name: str | None, task: str, groups: Collection[str], known: Collection[str]
+    folder: Path | None, name: str, task: str, groups: Collection[str], known: Collection[str]
 ) -> Iterator[Path | None]:
     """Give the folder of the user's options, as a copy where the jurisdiction chooses groups that the task lacks.
 
     Hydra refuses such choices. In the copy those of other tasks (``known``) are left out, so that one file serves all
     tasks.
     """
-    if name is not None and JURISDICTION not in groups:
+    if JURISDICTION not in groups:
         msg = f"The task {task} takes no jurisdiction. Leave jurisdiction={name} out."
         raise UsageError(msg)
-    path = find_options([folder]).get(JURISDICTION, {}).get(name) if folder is not None and name is not None else None
+    path = find_options([folder]).get(JURISDICTION, {}).get(name) if folder is not None else None
     if folder is None or path is None:
         yield folder
         return

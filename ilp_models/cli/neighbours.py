@@ -1,5 +1,6 @@
 """Find the records of neighbours: a jurisdiction names its neighbours, and their files say where the records are."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ from omegaconf import OmegaConf
 
 from ilp_models.cli.errors import UsageError
 from ilp_models.cli.help import find_options
-from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
+from ilp_models.cli.jurisdiction import JURISDICTION
 from ilp_models.cli.settings import Settings
 
 _SCHEME: Final = "crime_scheme"  # of the crime types; records of neighbours get that of the jurisdiction
@@ -43,11 +44,11 @@ def _declaration(name: str, settings: Settings, scheme: Any) -> Any:
         )
         raise UsageError(msg)
     words = (f"{JURISDICTION}={name}",)
-    one = Settings(settings.configs, settings.task, words, settings.extra)
+    one = replace(settings, overrides=words)
     one.check_hydra()  # also that the file of the user is not hidden by a packaged one
-    with fitted_options(settings.extra, name, settings.task, one.groups, one.known_groups) as options:
+    with one.fitted_to(name) as fitted:
         try:
-            cfg = Settings(settings.configs, settings.task, words, options).compose(words)
+            cfg = fitted.compose(words)
         except HydraException as error:
             msg = f"jurisdiction/{name}.yaml, which neighbours.jurisdictions names, cannot be read: {error}"
             raise UsageError(msg) from error

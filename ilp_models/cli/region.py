@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ilp_models.cli.errors import UsageError, error_message
 from ilp_models.cli.help import find_options
 from ilp_models.cli.instantiate import build_parts, resolve
-from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
+from ilp_models.cli.jurisdiction import JURISDICTION
 from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_jurisdiction
 from ilp_models.cli.neighbours import with_neighbours
 from ilp_models.cli.settings import ONLY_OF, Settings, find_keys
@@ -105,8 +105,8 @@ class RegionRun:
         words, task, output = self._words(name), self.settings.task, as_setting("output", str(self.output / name))
         one = replace(self.settings, overrides=words).with_additions()
         try:
-            with fitted_options(one.extra, name, task, one.groups, one.known_groups) as options:
-                composed = replace(one, extra=options).compose((*one.overrides, output))
+            with one.fitted_to(name) as fitted:
+                composed = fitted.compose((*one.overrides, output))
                 plain = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
                 config = with_neighbours(resolve(plain), one)
         except HydraException as error:

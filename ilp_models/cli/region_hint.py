@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from ilp_models.cli.errors import UsageError
 from ilp_models.cli.help import find_options
-from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
+from ilp_models.cli.jurisdiction import JURISDICTION
 from ilp_models.cli.settings import Settings
 
 REGION: Final = "region"
@@ -45,8 +45,8 @@ def _accepts(settings: Settings, word: str, name: str = "") -> bool:
     words = (*([f"{JURISDICTION}={name}"] if name else []), word)
     one = replace(settings, overrides=words).with_additions()
     try:
-        with fitted_options(one.extra, name or None, one.task, one.groups, one.known_groups) as options:
-            replace(one, extra=options).compose(one.overrides)
+        with one.fitted_to(name or None) as fitted:
+            fitted.compose(one.overrides)
     except (HydraException, UsageError):
         return False
     return True

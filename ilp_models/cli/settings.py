@@ -5,7 +5,8 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ilp_models.cli.errors import UsageError
 from ilp_models.cli.help import find_options, find_package, find_tasks, read_comments, read_help
 from ilp_models.cli.hydra_settings import check_folder, check_words, compose_settings
-from ilp_models.cli.jurisdiction import JURISDICTION
+from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
 from ilp_models.cli.renamed_settings import OPTIONS, first_renamed
 from ilp_models.cli.run_settings import FROM_RUN
 
@@ -41,6 +42,9 @@ class Settings:
     task: str
     overrides: tuple[str, ...] = ()  # such as `model=ewma`
     extra: Path | None = None  # folder of --config-dir
+    _composed: dict[tuple[Path | None, tuple[str, ...]], DictConfig] = field(
+        default_factory=dict, repr=False, compare=False
+    )  # of this command: to compose takes as long as to read all its files
 
     def explain(self) -> str:
         """Return the help page of the task with the chosen options."""
@@ -229,8 +233,20 @@ class Settings:
 
     def compose(self, overrides: tuple[str, ...]) -> DictConfig:
         """Return the composed settings, those of Hydra included; also while Hydra runs a task."""
-        extra = [f"hydra.searchpath=['file://{self.extra.resolve()}']"] if self.extra else []
-        return compose_settings(self.configs, self.task, [*extra, *overrides])
+        key = (self.extra, overrides)
+        if key not in self._composed:
+            extra = [f"hydra.searchpath=['file://{self.extra.resolve()}']"] if self.extra else []
+            self._composed[key] = compose_settings(self.configs, self.task, [*extra, *overrides])
+        return self._composed[key]
+
+    @contextmanager
+    def fitted_to(self, name: str | None) -> Iterator["Settings"]:
+        """Give the settings with options of the user that fit a jurisdiction to the task."""
+        if name is None:  # then it does not matter which groups the task has
+            yield self
+            return
+        with fitted_options(self.extra, name, self.task, self.groups, self.known_groups) as options:
+            yield replace(self, extra=options)
 
     def _explain_group(self, cfg: DictConfig, group: str, options: dict[str, Path]) -> list[str]:
         plain, single = OmegaConf.to_container(cfg), cfg.hydra.runtime.choices.get(group, _ABSENT)
