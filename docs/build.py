@@ -61,6 +61,7 @@ GROUPS = {  # the package that defines a public name -> its heading in the API r
     "tuning": "Allocation",
     "strategy": "Strategic assessment",
     "export": "Functions",
+    "tracking": "Scores",
     "compute": "Where the work runs",
     "errors": "Errors",  # a module of domain
 }

@@ -77,6 +77,7 @@ _PUBLIC = {
     "Governance": "domain.governance",
     "GroupTable": "audit.groups.table",
     "Register": "audit.register.register",
+    "TrialRecord": "tracking.trial_record",
     "HarmSet": "domain.harm",
     "Objective": "allocation.objective",
     "TopAreas": "allocation.top_areas",

@@ -119,6 +119,7 @@ from ilp_models.strategy.groups.scheme import GroupScheme as GroupScheme
 from ilp_models.strategy.rank_draws import RankDraws as RankDraws
 from ilp_models.strategy.threats.inputs import ThreatInputs as ThreatInputs
 from ilp_models.strategy.threats.judgements import JudgementScheme as JudgementScheme
+from ilp_models.tracking.trial_record import TrialRecord as TrialRecord
 from ilp_models.tuning.rule_search import RuleSearch as RuleSearch
 
 __version__: str

@@ -23,9 +23,11 @@ from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ScoreTable, is_bound, with_second
 from ilp_models.pipeline.stored_forecasts import RivalForecast, StoredForecasts, find_stored, select_stored
 from ilp_models.pipeline.study import Study, check_names, open_study
+from ilp_models.pipeline.trials import open_record, record_backtest_trials
 from ilp_models.report.plots import Figure, plot_skill
 from ilp_models.scoring.hot_spots import hit_curve
 from ilp_models.scoring.scores import Scoring
+from ilp_models.tracking.trial_record import TrialRecord
 
 STORE = "outputs/forecasts"
 _LOG = getLogger(__name__)
@@ -197,6 +199,7 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
     compute: Compute | None = None,
     store: str | Path = STORE,
     recompute: Collection[str] = (),
+    trials: str | Path | TrialRecord | None = None,
 ) -> Backtest:
     """Backtest forecasters on the latest past, each forecast made from what was known at its cutoff.
 
@@ -238,6 +241,9 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
     recompute : collection of str, optional
         Models that are replayed although their forecasts are stored. `audit_plan` replays the forecaster and the
         baseline unless this backtest computed them.
+    trials : str, Path or TrialRecord, optional
+        The record of trials, such as ``"trials.csv"``: each of ``models`` adds a line with its settings and score, as
+        with `ilp backtest`. By default no line is written.
 
     Returns
     -------
@@ -247,12 +253,15 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
     Raises
     ------
     InputError
-        If the records are too short, a name is unknown, or stored forecasts are not comparable.
+        If the records are too short, a name is unknown, or stored forecasts are not comparable. If ``trials`` is no
+        record of trials; this is said before any work.
     StorageError
-        If stored forecasts are damaged, or their recorded counts are not those of the events.
+        If stored forecasts are damaged, or their recorded counts are not those of the events. If ``trials`` cannot be
+        written; this is said before any work.
     NotRunError
         If the baseline, or every forecaster, could not run.
     """
+    record = open_record(trials)
     scoring = _scoring_of(scoring, baseline, models)
     check_names(models, scoring__baseline=scoring.baseline)
     entries, compute = find_stored(stored), compute or LocalProcesses()
@@ -273,7 +282,7 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
     recipes = {name: study.recipe(model) for name, model in models.items()}
     own = [replace(one, recipe=recipes[one.forecaster]) for one in outcome.replays]
     replays = (*own, *joined)
-    return Backtest(
+    result = Backtest(
         study=study,
         models=dict(models),
         plan=plan,
@@ -300,6 +309,9 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
         compute=compute,
         store=Path(store).absolute(),
     )
+    if record is not None:
+        record_backtest_trials(record, "backtest", result, None)
+    return result
 
 
 def all_skills(scores: ScoreTable, baseline: str) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from ilp_models.pipeline.stored_forecasts import find_stored
 from ilp_models.pipeline.study import check_names
 from ilp_models.pipeline.terminal_text import score_lines
 from ilp_models.pipeline.tracking import record_backtest, record_files, tracked_run
-from ilp_models.pipeline.trials import record_backtest_trials
+from ilp_models.pipeline.trials import record_backtest_trials, record_rival_trials
 from ilp_models.report.comparison.page import ComparisonReport, summary
 from ilp_models.scoring.scores import Scoring
 from ilp_models.tracking.trial_record import TrialRecord
@@ -92,6 +92,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
             compute=compute,
         )
         tested = result.backtest
+        record_rival_trials(trials, "compare", tested, folder, tested.rivals)
         evidence = comparison_evidence(result, command)
         scores = write_scores(tested, folder, result.skill, decimal)
         files = [*scores, *result.write(folder, decimal), *report.write(folder, evidence)]

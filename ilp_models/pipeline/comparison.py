@@ -22,6 +22,7 @@ from ilp_models.model.true_intensity import TrueIntensity
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.rival_forecasts import OMIT, with_rivals
+from ilp_models.pipeline.trials import open_record, record_rival_trials
 from ilp_models.report.ceiling import ceiling_notes
 from ilp_models.report.comparison.leaderboard import Participants, cost_table, leaderboard
 from ilp_models.report.comparison.page import ComparisonEvidence, MethodCard, TopTwo
@@ -38,6 +39,7 @@ from ilp_models.scoring.sums import variogram_table
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import poisson_deviance
 from ilp_models.stats.pooling import OF_SUMS
+from ilp_models.tracking.trial_record import TrialRecord
 
 _OTHER_SCORES: Final = ("crps", "brier_any", "log_any")
 _SEASONS: Final = {1: "January to March", 2: "April to June", 3: "July to September", 4: "October to December"}
@@ -132,6 +134,7 @@ def compare_forecasts(
     rival_dispersion: str = OMIT,
     register: Register | None = None,
     compute: Compute | None = None,
+    trials: str | Path | TrialRecord | None = None,
 ) -> ComparisonResult:
     """Compare the forecasters of a backtest: paired tests, confidence set, calibration, consistency and cost.
 
@@ -149,6 +152,9 @@ def compare_forecasts(
         The register that shows which files were sealed before their first cutoff.
     compute : Compute, optional
         Where the work runs; by default in local processes.
+    trials : str, Path or TrialRecord, optional
+        The record of trials, such as ``"trials.csv"``: each rival in ``forecasts`` adds a line, as with `ilp compare`.
+        By default no line is written. Forecasters of ``backtest`` get theirs from ``run_backtest(..., trials=...)``.
 
     Returns
     -------
@@ -158,9 +164,16 @@ def compare_forecasts(
     Raises
     ------
     InputError
-        If a file of forecasts has other units or cannot be read, or its manifest has another digest.
+        If a file of forecasts has other units or cannot be read, or its manifest has another digest. If ``trials`` is
+        no record of trials; this is said before any work.
+    StorageError
+        If ``trials`` cannot be written; this is said before any work.
     """
+    record = open_record(trials)
+    known = len(backtest.rivals)
     backtest = with_rivals(backtest, forecasts, rival_dispersion, register)
+    if record is not None:
+        record_rival_trials(record, "compare", backtest, None, backtest.rivals[known:])
     scores, floor = backtest.scores, backtest.scoring.floor
     truths = tuple(name for name, model in backtest.models.items() if isinstance(model, TrueIntensity))
     costs = {replay.forecaster: replay.cost for replay in backtest.replays}

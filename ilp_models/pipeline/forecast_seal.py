@@ -6,6 +6,7 @@ They have nothing to do with the seal of a decision, which is a checksum.
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 from ilp_models.audit.register.register import Register, RegisterEntry
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.local_file import local_file
+from ilp_models.domain.printable import printable
 from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.outputs import write_json
@@ -26,10 +28,23 @@ STATES: Final = (SEALED, STATED, UNSEALED)
 
 _ACT: Final = "declared"
 _KEYS: Final = ("file", "sha256", "made_at")
+_AUTHOR: Final = "author"
+_LONGEST_AUTHOR: Final = 80
 _MAX_BYTES: Final = 1 << 20
 
 
-def seal_forecasts(path: str | Path, *, register: Register | str | Path | None = None) -> Path:
+@dataclass(frozen=True)
+class Seal:
+    """What shows that a file of forecasts existed before its first cutoff."""
+
+    state: str
+    digest: str  # SHA-256 of the file
+    author: str = ""  # as the manifest declares
+
+
+def seal_forecasts(
+    path: str | Path, *, register: Register | str | Path | None = None, author: str | None = None
+) -> Path:
     """Write a manifest next to a file of forecasts, and a line to the register, before the first cutoff.
 
     `compare_forecasts` calls a file `sealed` if a register has its digest since before its first cutoff, and `stated`
@@ -42,16 +57,18 @@ def seal_forecasts(path: str | Path, *, register: Register | str | Path | None =
         The file of forecasts.
     register : Register, str or Path, optional
         The register that gets a line; by default none.
+    author : str, optional
+        Who made the forecasts, such as a team. It is who made the trial in the record of trials.
 
     Returns
     -------
     Path
-        The manifest, ``<file>.manifest.json``: ``file``, ``sha256`` and ``made_at``.
+        The manifest, ``<file>.manifest.json``: ``file``, ``sha256``, ``made_at`` and, if given, ``author``.
 
     Raises
     ------
     InputError
-        If there is no such file.
+        If there is no such file, or the author is empty, longer than 80 letters or has control characters.
 
     Examples
     --------
@@ -64,6 +81,8 @@ def seal_forecasts(path: str | Path, *, register: Register | str | Path | None =
     found, moment = local_file(path, "The forecasts "), now()
     digest = file_digest(found)
     facts = {"file": found.name, "sha256": digest, "made_at": moment.isoformat()}
+    if author is not None:
+        facts[_AUTHOR] = _checked_author(author, "author")
     name = manifest_of(found).name
     write_all_or_none(found.parent, {name: lambda target: write_json(target, facts)}, "The manifest")
     if register is not None:
@@ -72,14 +91,14 @@ def seal_forecasts(path: str | Path, *, register: Register | str | Path | None =
     return manifest_of(found)
 
 
-def seal_state(path: Path, begins: datetime, register: Register | None) -> str:
-    """Return the state of the seal of a file whose first cutoff is at a moment; a wrong digest is an error."""
+def read_seal(path: Path, begins: datetime, register: Register | None) -> Seal:
+    """Return the seal of a file whose first cutoff is at a moment; a wrong digest is an error."""
     digest, manifest = file_digest(path), manifest_of(path)
-    made = _made_at(manifest, path.name, digest) if manifest.exists() else None
+    made, author = _stated(manifest, path.name, digest) if manifest.exists() else (None, "")
     lines = () if register is None else register.verify().entries_of(digest)
     if any(line.act == _ACT and line.moment < begins for line in lines):
-        return SEALED
-    return STATED if made is not None and made < begins else UNSEALED
+        return Seal(SEALED, digest, author)
+    return Seal(STATED if made is not None and made < begins else UNSEALED, digest, author)
 
 
 def manifest_of(path: Path) -> Path:
@@ -93,8 +112,8 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _made_at(manifest: Path, name: str, digest: str) -> datetime:
-    """Return when a file was made, as its manifest states."""
+def _stated(manifest: Path, name: str, digest: str) -> tuple[datetime, str]:
+    """Return when and by whom a file was made, as its manifest states."""
     text = local_file(manifest, "The manifest ").read_bytes()[: _MAX_BYTES + 1]
     try:
         facts: Any = json.loads(text)
@@ -112,4 +131,12 @@ def _made_at(manifest: Path, name: str, digest: str) -> datetime:
     if made.tzinfo is None or made.astimezone(UTC) > now():
         msg = f"The manifest {manifest} has made_at={moment!r}. Give a past time with its zone: 2026-01-05T08:00:00Z."
         raise InputError(msg)
-    return made
+    return made, _checked_author(facts[_AUTHOR], f"The manifest {manifest}: author") if _AUTHOR in facts else ""
+
+
+def _checked_author(author: object, label: str) -> str:
+    if not isinstance(author, str) or not author.strip() or len(author) > _LONGEST_AUTHOR or not author.isprintable():
+        shown = printable(str(author)[:_LONGEST_AUTHOR], lines=False)
+        msg = f"{label}={shown!r} cannot be used. Give a name of 1 to {_LONGEST_AUTHOR} letters."
+        raise InputError(msg)
+    return author.strip()

@@ -24,7 +24,7 @@ from ilp_models.domain.printable import printable
 from ilp_models.domain.replay import EXPECTED, NEGATIVE_BINOMIAL, QUANTILES, SAMPLES, Replay, ReplayTerms
 from ilp_models.domain.scores import is_bound
 from ilp_models.pipeline.backtesting import Backtest
-from ilp_models.pipeline.forecast_seal import STATES, file_digest, seal_state
+from ilp_models.pipeline.forecast_seal import STATES, Seal, read_seal
 from ilp_models.pipeline.rival_units import BacktestUnits, Units
 from ilp_models.pipeline.stored_forecasts import RivalForecast
 from ilp_models.stats.distributions import LEVELS, expected_deviance, fit_dispersion, poisson_deviance, quantiles
@@ -58,7 +58,7 @@ class _RivalPart:
     units: Units
     table: pd.DataFrame  # numbers only, rows as in the units
     samples: tuple[str, ...]
-    seal: str
+    seal: Seal
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ class RivalReader:
         _check_observed(given, units, self._observed)
         first = self.units.periods[0] + int((units.position - units.lead).min()) + 1  # the earliest cutoff
         begins = begin_of(first, self.time_zone)
-        seal = seal_state(found, begins, self.register)
+        seal = read_seal(found, begins, self.register)
         names = table["forecaster"].astype(str) if "forecaster" in table else pd.Series(found.stem, index=table.index)
         numbers = table.select_dtypes("number").drop(columns=["lead", "observed"], errors="ignore")
         code, order = pd.factorize(names)
@@ -116,8 +116,8 @@ class RivalReader:
         labels = [part.label for part in parts for _ in range(len(part.units))]
         self.units.check_complete(units, name, labels)
         table = pd.concat([part.table for part in parts], ignore_index=True)
-        files = tuple(part.path for part in parts)
-        recipe = digest_of(name, [file_digest(path) for path in files])
+        digests = tuple(part.seal.digest for part in parts)
+        recipe = digest_of(name, list(digests))
         fitted = self.dispersion == FITTED and not parts[0].samples and not {"dispersion", "q05"} & set(table)
         shown = f"{name} (fitted dispersion)" if fitted else name
         shown = f"{shown} ({recipe[:_SHORT]})" if taken else shown
@@ -128,8 +128,17 @@ class RivalReader:
         ]
         replays = [replace(one, recipe=recipe[:_RECIPE]) for one in replays]
         given = "dispersion fitted on earlier test periods" if fitted else _GIVEN[replays[0].distribution]
-        seal = max((part.seal for part in parts), key=STATES.index)
-        return RivalForecast(shown, files, recipe[:_RECIPE], seal, given, _suspicion(shown, replays)), replays
+        rival = RivalForecast(
+            name=shown,
+            files=tuple(part.path for part in parts),
+            recipe=recipe[:_RECIPE],
+            seal=max((part.seal.state for part in parts), key=STATES.index),
+            given=given,
+            suspect=_suspicion(shown, replays),
+            digests=digests,
+            author=", ".join(dict.fromkeys(part.seal.author for part in parts if part.seal.author)),
+        )
+        return rival, replays
 
     def _replay(
         self,

@@ -81,6 +81,14 @@ class RivalForecast:
     seal: str  # `sealed`, `stated` or `unsealed`; of several files the weakest
     given: str  # what is known of the distribution, in words
     suspect: str = ""  # a warning about an error that chance does not allow
+    digests: tuple[str, ...] = ()  # SHA-256 of each file
+    author: str = ""  # as the manifests declare
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What the record of trials says of it: its files, their digests, seal and distribution."""
+        files = {path.name: digest for path, digest in zip(self.files, self.digests, strict=True)}
+        return {"files": files, "seal": self.seal, "distribution": self.given}
 
     @property
     def source(self) -> str:

@@ -1,6 +1,6 @@
 """Record the trials of a run: each forecaster that was scored, with settings, data, periods and score."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,24 +14,61 @@ from ilp_models.domain.panel import DIMS
 from ilp_models.domain.recipe import describe
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ALL
-from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.stored_forecasts import RivalForecast
 from ilp_models.pipeline.study import Study
 from ilp_models.tracking.trial_record import TrialLine, TrialRecord, settings_text
 
-if TYPE_CHECKING:  # Optuna takes a second to load, and only a search needs it
-    from ilp_models.tuning.trials import Trial
+if TYPE_CHECKING:
+    from ilp_models.pipeline.backtesting import Backtest  # which records its trials
+    from ilp_models.tuning.trials import Trial  # Optuna takes a second to load, and only a search needs it
 
 _SCORE: Final = "deviance"
 _NAN: Final = float("nan")
 
 
-def record_backtest_trials(record: TrialRecord, task: str, backtest: Backtest, folder: Path) -> None:
+def open_record(trials: str | Path | TrialRecord | None) -> TrialRecord | None:
+    """Return the record that a function writes to, after a check; None if it writes none."""
+    if trials is None:
+        return None
+    record = TrialRecord.from_path(trials)
+    record.check()
+    return record
+
+
+def record_backtest_trials(record: TrialRecord, task: str, backtest: "Backtest", folder: Path | None) -> None:
     """Add a line for each forecaster that a run scored or could not run; stored ones of other runs have theirs."""
-    record.append(_backtest_lines(record, task, backtest, folder))
+    facts = {
+        name: {
+            "settings": settings_text(describe(model)),
+            "recipe": backtest.recipes[name],
+            "reason": backtest.not_run.get(name, ""),
+        }
+        for name, model in backtest.models.items()
+    }
+    record.append(_lines(record, task, backtest, folder, facts))
 
 
-def _backtest_lines(record: TrialRecord, task: str, backtest: Backtest, folder: Path) -> Iterator[TrialLine]:
+def record_rival_trials(
+    record: TrialRecord, task: str, backtest: "Backtest", folder: Path | None, rivals: Sequence[RivalForecast]
+) -> None:
+    """Add a line for each of some rivals of a backtest: its files are its settings."""
+    facts = {
+        one.name: {
+            "settings": settings_text(one.settings),
+            "recipe": one.recipe,
+            "reason": "",
+            "who": one.author or record.person,
+        }
+        for one in rivals
+    }
+    record.append(_lines(record, task, backtest, folder, facts))
+
+
+def _lines(
+    record: TrialRecord, task: str, backtest: "Backtest", folder: Path | None, facts: Mapping[str, Mapping[str, str]]
+) -> Iterator[TrialLine]:
+    """Yield the line of each forecaster, given by name with its own cells."""
     table, baseline = backtest.scores.table, backtest.scoring.baseline
     scores = replace(backtest.scores, table=table[table["score"] == _SCORE])
     summary, skills = scores.summarise(), scores.skill(baseline)
@@ -43,21 +80,15 @@ def _backtest_lines(record: TrialRecord, task: str, backtest: Backtest, folder: 
         "score": _SCORE,
         "baseline": baseline,
     }
-    for name, model in backtest.models.items():
+    for name, own in facts.items():
         score, skill = _pooled(summary, name), _pooled(skills, name)
-        yield TrialLine(
-            **shared,
-            forecaster=name,
-            settings=settings_text(describe(model)),
-            recipe=backtest.recipes[name],
-            value=score.get("value", _NAN),
-            low=score.get("low", _NAN),
-            high=score.get("high", _NAN),
-            skill=skill.get("skill", _NAN),
-            skill_low=skill.get("low", _NAN),
-            skill_high=skill.get("high", _NAN),
-            reason=backtest.not_run.get(name, ""),
-        )
+        numbers = {
+            **{column: score.get(column, _NAN) for column in ("value", "low", "high")},
+            "skill": skill.get("skill", _NAN),
+            "skill_low": skill.get("low", _NAN),
+            "skill_high": skill.get("high", _NAN),
+        }
+        yield TrialLine(**{**shared, "forecaster": name, **numbers, **own})
 
 
 def record_search_trial(record: TrialRecord, trial: "Trial", shared: Mapping[str, Any], model: Forecaster) -> None:
@@ -78,13 +109,13 @@ def record_search_trial(record: TrialRecord, trial: "Trial", shared: Mapping[str
     record.append([line])
 
 
-def trial_source(record: TrialRecord, task: str, study: Study, folder: Path) -> dict[str, str]:
+def trial_source(record: TrialRecord, task: str, study: Study, folder: Path | None) -> dict[str, str]:
     """Return who made a trial, when, in which run, on which records and with which code."""
     return {
         "when": now().isoformat(),
         "who": record.person,
         "task": task,
-        "run": run_label(folder),
+        "run": "" if folder is None else run_label(folder),
         "data": study.events.digest(),
         "code": study.code,
     }

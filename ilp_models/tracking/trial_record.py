@@ -29,7 +29,7 @@ class TrialLine:
     when: str  # UTC, ISO 8601
     who: str
     task: str
-    run: str  # folder of the run
+    run: str  # folder of the run; empty in the Python API
     forecaster: str
     settings: str  # JSON
     recipe: str  # fingerprint of settings, data and code
@@ -87,6 +87,11 @@ class TrialRecord:
             if is_address(str(getattr(self, name))):
                 msg = f"trials.{name}={getattr(self, name)} is an address. Give a local path."
                 raise InputError(msg)
+
+    @classmethod
+    def from_path(cls, path: "str | Path | TrialRecord") -> "TrialRecord":
+        """Return the record in a file; a record is returned unchanged."""
+        return path if isinstance(path, TrialRecord) else cls(str(path))
 
     @property
     def file(self) -> Path:

@@ -21,12 +21,13 @@ from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.pipeline import forecast_seal
 from ilp_models.pipeline.backtesting import run_backtest
 from ilp_models.pipeline.comparison import compare_forecasts
-from ilp_models.pipeline.forecast_seal import seal_forecasts
+from ilp_models.pipeline.forecast_seal import file_digest, seal_forecasts
 from ilp_models.pipeline.rival_forecasts import with_rivals
 from ilp_models.report.comparison.leaderboard import latex_table
 from ilp_models.scoring.scores import Scoring
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import fit_dispersion
+from ilp_models.tracking.trial_record import TrialRecord
 from tests.pipeline.small_city import run_task
 
 KEYS = ["crime_type", "cell", "period", "lead"]
@@ -87,9 +88,14 @@ def test_our_own_forecasts_handed_in_as_a_rival_have_equal_scores_to_the_bit(nam
 def test_expected_counts_with_decimal_commas_have_every_score_that_needs_no_distribution(backtest, table, tmp_path):
     path = tmp_path / "Plain Means.csv"
     table[["crime_type", "cell", "cutoff", "lead", "expected"]].to_csv(path, index=False, sep=";", decimal=",")
-    result = compare_forecasts(backtest, forecasts=str(path), compute=ONE_JOB)
+    record = TrialRecord(str(tmp_path / "trials.csv"), who="A. Analyst")
+    result = compare_forecasts(backtest, forecasts=str(path), compute=ONE_JOB, trials=record)
+    (line,) = record.read().to_dict("records")
+    assert (line["who"], line["task"], line["forecaster"]) == ("A. Analyst", "compare", "Plain Means")
+    assert json.loads(line["settings"])["files"] == {path.name: file_digest(path)}
     board = result.leaderboard[result.leaderboard["lead"] == 1].set_index("forecaster")
     ours, theirs = board.loc["ewma"], board.loc["Plain Means"]
+    assert line["value"] == pytest.approx(theirs["deviance"], rel=1e-9)
     for score in ("deviance", "hit_rate_05", "pai_area", "sum_ratio", "displacement_05"):
         assert theirs[score] == ours[score], score
     assert theirs[["log_score", "crps", "brier_any", "coverage_90"]].isna().all()
@@ -272,7 +278,10 @@ def test_a_seal_needs_a_register_from_before_the_first_period(backtest, table, t
     seal_forecasts(path, register=late)
     assert seal_of(late) == "unsealed"  # after the counts were known
     monkeypatch.setattr(forecast_seal, "now", lambda: begins)
-    manifest = seal_forecasts(path)
+    with pytest.raises(InputError, match=r"author='a\\\\x1b\[2J' cannot be used"):
+        seal_forecasts(path, author="a\x1b[2J")
+    manifest = seal_forecasts(path, author="Team 7")
+    assert with_rivals(backtest, str(path), "omit", None).rivals[0].author == "Team 7"
     assert seal_of(None) == seal_of(early) == "stated"
     seal_forecasts(path, register=early)
     assert (seal_of(early), seal_of(late)) == ("sealed", "stated")
@@ -291,7 +300,8 @@ def test_a_seal_needs_a_register_from_before_the_first_period(backtest, table, t
     with pytest.raises(InputError, match=r"file was changed after the manifest was made"):
         seal_of(early)
     facts = json.loads(manifest.read_text())
-    for spoiled in (facts | {"made_at": "2021-01-01"}, {"file": "rival.csv"}, facts | {"file": "other.csv"}):
+    changes = ({"made_at": "2021-01-01"}, {"file": "other.csv"}, {"author": ["a"]})
+    for spoiled in (*(facts | one for one in changes), {"file": "rival.csv"}):
         manifest.write_text(json.dumps(spoiled))
         with pytest.raises(InputError, match="The manifest"):
             seal_of(early)
@@ -305,7 +315,13 @@ def test_the_task_shows_rivals_in_the_terminal_the_page_and_every_table(tmp_path
     keys = ["crime_type", "cell", "period"]
     both = [scored[[*keys, "expected"]], scored[keys].assign(expected=scored["observed"], forecaster="seen")]
     pd.concat([both[0].assign(forecaster=path.stem), both[1]]).to_csv(path, index=False)
+    seal_forecasts(path, author="=Team 7")
     done = run_task("compare", tmp_path, *settings, f"forecasts=['{path}']")
+    lines = TrialRecord(str(tmp_path / "trials" / "run.csv")).read()
+    lines = lines[lines["task"] == "compare"].set_index("forecaster")
+    assert list(lines.index) == ["ewma", "'=HYPERLINK(1)", "seen"]
+    assert lines["who"].tolist() == [TrialRecord().person, "'=Team 7", "'=Team 7"]
+    assert lines["value"].iloc[2] < lines["value"].iloc[1] == lines["value"].iloc[0]
     line = next(line for line in done.text.splitlines() if line.startswith("=HYPERLINK(1)"))
     assert line.endswith("  unsealed")
     board = pd.read_csv(done.folder / "leaderboard.csv").set_index("forecaster")
