@@ -1,0 +1,164 @@
+"""Try changes of the default forecaster on development years, one after the other, and keep every result.
+
+python experiments/default-forecaster/run.py PATH
+    writes results.csv and the table of README.md, and adds a line for each trial to trials.csv
+
+PATH is a folder with chicago_sthsl/events.parquet. The records of Toronto are bundled. Everything ends with 2020: the
+test weeks of the comparison experiments are never read.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent / "borrowed-strength"))
+
+from cities import read_city  # noqa: E402 - the records of Chicago are read as in that experiment
+
+import ilp_models as ilp  # noqa: E402
+from ilp_models.domain.features import Column  # noqa: E402
+from ilp_models.domain.scores import ALL  # noqa: E402
+from ilp_models.pipeline.backtesting import Backtest  # noqa: E402
+from ilp_models.pipeline.trials import record_backtest_trials  # noqa: E402
+from ilp_models.stats.filters import exponential_means  # noqa: E402
+from ilp_models.tracking.trial_record import TrialRecord  # noqa: E402
+
+MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
+BASELINE = "lightgbm"
+BEST_ALONE = "bagged, level memory"
+WEEKS = {"Toronto": 104, "Chicago": 52}
+END = {"Toronto": "2020-12-27", "Chicago": "2017-12-31"}
+REFIT_EVERY = 26
+POOL_WEIGHT = 0.85  # of the trees, in the pool of logarithms
+FEATURES = ilp.LightGBM().features
+OLD = {  # the default of the first commit of this page
+    "n_estimators": 80,
+    "learning_rate": 0.1,
+    "bagging_fraction": 1.0,
+    "feature_fraction": 1.0,
+    "offset": ilp.LevelShare(),
+}
+LARGER = {"num_leaves": 31, "bagging_fraction": 0.5, "feature_fraction": 0.5}
+BAGGED = {"n_estimators": 160, "learning_rate": 0.05, "bagging_fraction": 0.7, "feature_fraction": 0.7}
+
+
+@dataclass(frozen=True)
+class GammaPoisson:
+    """Discounted gamma-Poisson filters: counts of a cell over what level times share expected, by half-life.
+
+    West and Harrison (1997), Bayesian Forecasting and Dynamic Models, chapter 14. The prior is worth one event.
+    """
+
+    half_lives: Sequence[float] = (8, 32, 128)
+
+    def columns(self, history: ilp.History) -> tuple[Column, ...]:
+        """Return one column a half-life."""
+        del history
+        return tuple(Column(f"gamma_poisson_{one:g}", "own_past", "{value:.2f}") for one in self.half_lives)
+
+    def write(self, history: ilp.History, periods: pd.PeriodIndex, step: int, out: np.ndarray) -> None:
+        """Write the logarithm of the ratio."""
+        known = history.panel.periods
+        first = min(26, len(known) // 4)
+        expected = np.maximum(ilp.LevelShare().fit(history).hindcast(history, known[first:], step), 1e-4)
+        counts = history.panel.by_period[first:].astype(float)
+        usable = np.maximum(history.usable_periods(periods, step) - first, 0)
+        for at, half_life in enumerate(self.half_lives):
+            prior = 1 - 0.5 ** (1 / half_life)  # one event over the sum of the weights
+            seen, usual = (exponential_means(one, half_life, usable) for one in (counts, expected))
+            out[..., at] = np.log((prior + seen) / (prior + usual))
+
+
+def main(words: list[str]) -> int:
+    """Run all trials and write the results."""
+    code, rows = ilp.describe_code(), []
+    for city in WEEKS:
+        tested = backtest(city, Path(words[0]))
+        record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
+        rows.append(skills(tested).assign(city=city))
+    table = pd.concat(rows, ignore_index=True)
+    table.to_csv(FOLDER / "results.csv", index=False, float_format="%.8g", lineterminator="\n")
+    page = FOLDER / "README.md"
+    text = "\n".join([*lines(table), "", f"Made with {code}.", "", ""])
+    page.write_text(MARKED.sub(lambda found: found[1] + text + found[2], page.read_text("utf-8")), encoding="utf-8")
+    return 0
+
+
+def read(city: str, path: Path) -> ilp.Events:
+    """Return the records of a city, up to the end of its development years."""
+    return ilp.load_toronto(end="2020-12-28") if city == "Toronto" else read_city(city, path)
+
+
+def backtest(city: str, path: Path) -> Backtest:
+    """Return the backtest of all trials in a city."""
+    events = read(city, path)
+    memory = ilp.LevelShare(level_memory=True)
+    models = {
+        "moving_average": ilp.MovingAverage(),
+        "ewma": ilp.EWMA(),
+        "level_share": ilp.LevelShare(),
+        "poisson_glm": ilp.PoissonGLM(),
+        BASELINE: ilp.LightGBM(**OLD),
+        "31 leaves, half of rows and columns": ilp.LightGBM(**OLD | LARGER),
+        "bagged": ilp.LightGBM(**OLD | BAGGED),
+        "level memory": ilp.LightGBM(**OLD | {"offset": memory}),
+        "gamma-Poisson columns": ilp.LightGBM((*FEATURES, GammaPoisson()), **OLD),
+        BEST_ALONE: ilp.LightGBM(**OLD | BAGGED | {"offset": memory}),
+    }
+    return ilp.run_backtest(
+        models,
+        events,
+        ilp.SquareGrid(500),
+        test_periods=WEEKS[city],
+        end=END[city],
+        refit_every=REFIT_EVERY,
+        baseline=BASELINE,
+    )
+
+
+def skills(tested: Backtest) -> pd.DataFrame:
+    """Return the skill of each trial over two of them, with the pools of logarithms of trees and regression."""
+    replays = {one.forecaster: one for one in tested.replays}
+    total = replays[BASELINE].expected.sum("cell")
+    pools = []
+    for name in (BASELINE, "bagged", BEST_ALONE):
+        logs = [np.log(np.maximum(replays[one].expected, 1e-3)) for one in (name, "poisson_glm")]
+        pooled = np.exp(POOL_WEIGHT * logs[0] + (1 - POOL_WEIGHT) * logs[1])
+        own = total if name == BASELINE else replays[name].expected.sum("cell")
+        expected = (pooled * (own / pooled.sum("cell"))).transpose(*replays[name].expected.dims)
+        pools.append(replace(replays[name], forecaster=f"{name}, pooled with poisson_glm", expected=expected))
+    scores = tested.scoring.run([*tested.replays, *pools], tested.grid.area_m2)
+    table = pd.concat([scores.skill(name).assign(over=name) for name in (BASELINE, BEST_ALONE)], ignore_index=True)
+    return table[(table["crime_type"] == ALL) & (table["forecaster"] != table["over"])]
+
+
+def lines(table: pd.DataFrame) -> list[str]:
+    """Return the tables of the page, best in Toronto first."""
+    rows = []
+    for over, part in table.groupby("over", sort=False):
+        rows += ["", f"Skill over `{over}`:" if over == BASELINE else f"Skill over *{over}*:", *skill_lines(part)]
+    return rows
+
+
+def skill_lines(table: pd.DataFrame) -> list[str]:
+    """Return one table."""
+    wide = {city: part.set_index("forecaster") for city, part in table.groupby("city", sort=False)}
+    first = wide["Toronto"]["skill"].sort_values(ascending=False).index
+    rows = ["", f"| trial | {' | '.join(wide)} |", "|---" * (len(wide) + 1) + "|"]
+    for name in first:
+        cells = [
+            f"{one.skill:+.3%} [{one.low:+.3%}, {one.high:+.3%}] {one.verdict}"
+            for one in (part.loc[name] for part in wide.values())
+        ]
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
