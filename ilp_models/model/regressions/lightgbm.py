@@ -18,7 +18,7 @@ from ilp_models.model.regressions.compact_design import CompactDesign
 from ilp_models.model.regressions.regression import RegressionForecaster, learner_errors
 from ilp_models.model.regressions.zero_sampling import check_zero_share, sample_zeros
 
-_OFFSET: Final = LevelShare()
+_OFFSET: Final = LevelShare(level_memory=True)
 _FEATURES: Final[Sequence[FeatureFamily]] = (
     TypeIndicators(),
     ExponentialMeans((2, 4, 8, 16, 32, 64, 128)),
@@ -82,7 +82,7 @@ class LightGBM(RegressionForecaster):
     ----------
     features : sequence of FeatureFamily
         Families of columns, in order. By default exponential means of the cell, its surroundings and all crime types.
-    offset : HindcastForecaster or None, default LevelShare()
+    offset : HindcastForecaster or None, default LevelShare(level_memory=True)
         Forecaster to start from.
     match_city_total : bool, default True
         Scale each crime type and period to the city total of the offset.
@@ -90,15 +90,15 @@ class LightGBM(RegressionForecaster):
         See :class:`~ilp_models.model.regressions.regression.RegressionForecaster`.
     num_leaves : int, default 15
         Leaves per tree.
-    n_estimators : int, default 80
+    n_estimators : int, default 160
         Number of trees.
-    learning_rate : float, default 0.1
+    learning_rate : float, default 0.05
         Shrinkage of each tree.
     min_child_samples : int, default 2000
         Smallest number of rows in a leaf.
-    feature_fraction : float, default 1.0
+    feature_fraction : float, default 0.7
         Share of the columns offered to each tree.
-    bagging_fraction : float, default 1.0
+    bagging_fraction : float, default 0.7
         Share of the rows that each tree learns from; each tree has its own sample.
     reg_lambda : float, default 1.0
         L2 penalty on leaf values.
@@ -136,11 +136,11 @@ class LightGBM(RegressionForecaster):
         rate_floor: float = 0.01,
         lead_strategy: str = "direct",
         num_leaves: int = 15,
-        n_estimators: int = 80,
-        learning_rate: float = 0.1,
+        n_estimators: int = 160,
+        learning_rate: float = 0.05,
         min_child_samples: int = 2000,
-        feature_fraction: float = 1.0,
-        bagging_fraction: float = 1.0,
+        feature_fraction: float = 0.7,
+        bagging_fraction: float = 0.7,
         reg_lambda: float = 1.0,
         max_bin: int = 127,
         seed: int = 0,

@@ -25,7 +25,7 @@ _ONE_TYPE: Final = LightGBM(
         ExponentialMeans((4, 16, 64), reach_cells=1.0),
         ExponentialMeans((8, 32, 128), reach_cells=2.5),
     ),
-    offset=LevelShare(mix=0.0),
+    offset=LevelShare(mix=0.0, level_memory=True),
     min_child_samples=500,  # a quarter of the default, because one type has fewer rows
 )
 
