@@ -31,6 +31,7 @@ FOLDER = Path(__file__).resolve().parent
 MARKED = r"(<!-- {0} -->\n).*?(<!-- end of {0} -->)"
 TRIALS, CITIES = 1000, 40
 BEFORE, DURING = 104, 26  # weeks
+COMPARED = 52  # weeks before a trial that it is compared with, as in a design
 SIDE = 16  # cells of 500 m along the city
 RATIO = 0.8
 MOVED = 0.5  # share of the events that do not happen in treated places, and happen next to them
@@ -128,7 +129,7 @@ def run_scheme(name: str, cities: list[np.ndarray]) -> Iterator[dict[str, object
 def designed_power(scheme: Scheme, weeks: int, counts: np.ndarray) -> float:
     """Return the power that a design would promise from the past of a city."""
     units, _ = places(counts.sum(axis=0)[..., :BEFORE])
-    return PowerSimulation(trials=200).run(units, scheme, weeks, [1 - RATIO])[0].power
+    return PowerSimulation(trials=200, periods_before=COMPARED).run(units, scheme, weeks, [1 - RATIO])[0].power
 
 
 def places(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -144,7 +145,7 @@ def one_trial(
     ratio, moved, recorded = effect
     kinds = [places(one[..., : BEFORE + weeks]) for one in counts]
     total = sum(units for units, _ in kinds)
-    blocks = scheme.blocks(usual_counts(total[:, :BEFORE]))
+    blocks = scheme.blocks(usual_counts(total[:, BEFORE - COMPARED : BEFORE]))
     treated = np.broadcast_to(scheme.draw(blocks, weeks, 1, generator)[0], (len(total), weeks))
     units, zones = [], []
     for at, (own, around) in enumerate(kinds):
@@ -157,7 +158,7 @@ def one_trial(
 
     def outcome(parts: list[np.ndarray]) -> TrialData:
         whole = np.sum(parts, axis=0).astype(float)
-        return TrialData(whole[:, :BEFORE], whole[:, BEFORE:], treated, scheme, blocks)
+        return TrialData(whole[:, BEFORE - COMPARED : BEFORE], whole[:, BEFORE:], treated, scheme, blocks)
 
     if recorded > 1:
         return {"all types": (outcome(units), 1.0), "reported by victims": (outcome(units[1:]), 1.0)}
