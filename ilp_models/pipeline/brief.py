@@ -22,6 +22,7 @@ from ilp_models.pipeline.brief_parts.readiness_facts import facts_of_runs
 from ilp_models.pipeline.brief_parts.sources import BriefSources, read_sources
 from ilp_models.pipeline.brief_parts.threats_part import threats_part
 from ilp_models.pipeline.brief_parts.totals_part import totals_part
+from ilp_models.pipeline.brief_parts.trials_part import has_trials, trials_part
 from ilp_models.pipeline.brief_parts.weekly_part import weekly_part
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.registration import REGISTER
@@ -40,6 +41,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     weekly: str | None,
     allocation: str | None,
     monitoring: str | None,
+    trial: str | None,
     groups: str | None,
     recipients: Sequence[str],
     leave_out: Sequence[str],
@@ -61,6 +63,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         weekly=weekly,
         allocation=allocation,
         monitoring=monitoring,
+        trial=trial,
         groups=groups,
         recipients=recipients,
         leave_out=leave_out,
@@ -85,6 +88,7 @@ def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
     weekly: str | Path | None = None,
     allocation: str | Path | None = None,
     monitoring: str | Path | None = None,
+    trial: str | Path | None = None,
     groups: str | Path | None = None,
     recipients: Sequence[str] = (),
     leave_out: Sequence[str] = (),
@@ -100,9 +104,9 @@ def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
     ----------
     runs : str or Path
         Folder of the runs, such as ``outputs``; the latest finished one of each kind is used.
-    description, assessment, totals, weekly, allocation, monitoring : str or Path, optional
-        Folder of a run of ``describe``, ``assess``, ``forecast experiment=strategic``, ``weekly``, ``allocate`` and
-        ``monitor``, in place of the latest.
+    description, assessment, totals, weekly, allocation, monitoring, trial : str or Path, optional
+        Folder of a run of ``describe``, ``assess``, ``forecast experiment=strategic``, ``weekly``, ``allocate``,
+        ``monitor`` and ``evaluate-trial``, in place of the latest.
     groups : str or Path, optional
         Folder of a run of ``assess matrix=FILE``. Groups are included only on request.
     recipients : sequence of str
@@ -140,10 +144,11 @@ def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
         "weekly": weekly,
         "allocation": allocation,
         "monitoring": monitoring,
+        "trial": trial,
     }
     answers = _answers(readiness, moment)  # before anything else is read
     sources = read_sources(runs, named, leave_out, Register.from_path(register), trusted_keys)
-    parts = _parts(sources)
+    parts = _parts(sources, moment)
     marks: tuple[str, ...] = ()
     if groups is not None:
         part, marks = groups_part(groups, recipients, moment)
@@ -159,7 +164,7 @@ def _answers(path: str | None, moment: datetime) -> Mapping[str, ReadinessAnswer
     return answers_in(table, moment.date(), path)
 
 
-def _parts(sources: BriefSources) -> dict[str, BriefPart]:
+def _parts(sources: BriefSources, moment: datetime) -> dict[str, BriefPart]:
     """Return the parts of the report, in the order in which they are read."""
     assessment = sources.records.get("assessment")
     make: Mapping[str, Any] = {
@@ -168,9 +173,12 @@ def _parts(sources: BriefSources) -> dict[str, BriefPart]:
         "weekly": weekly_part,
         "allocation": partial(plan_part, week=sources.week, register=sources.register),
         "monitoring": partial(monitoring_part, week=sources.week),
+        "trial": partial(trials_part, register=sources.register, moment=moment),
         "description": description_part,
     }
-    found: Mapping[str, Any] = {**sources.records, **({} if sources.week is None else {"weekly": sources.week})}
+    found: dict[str, Any] = {**sources.records, **({} if sources.week is None else {"weekly": sources.week})}
+    if "trial" in sources.missing and has_trials(sources.register):
+        found["trial"] = None  # the register has trials that no run has evaluated
     return {kind: part(found[kind]) for kind, part in make.items() if kind in found}
 
 

@@ -255,6 +255,8 @@ class TrialEvaluation:
         return {
             "city": self.study.city,
             "design": self.design.digest(),
+            "scheme": self.design.scheme,
+            "start": self.design.start,
             "registered": None if registered.moment is None else registered.moment.isoformat(),
             "records": events.digest(),
             "span": [str(events.start.date()), str((events.end - pd.Timedelta(1, "us")).date())],

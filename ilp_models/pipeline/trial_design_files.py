@@ -18,11 +18,11 @@ from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.registration import REGISTER, user
 from ilp_models.pipeline.trial_design_result import TrialDesignResult, trial_periods
 from ilp_models.pipeline.trial_power import CURVE_COLUMNS
+from ilp_models.pipeline.trial_register import TRIAL
 from ilp_models.report.trial_design_page import RegisteredDesign, draw_unit_map, write_trial_design_page
 
 DESIGN: Final = "trial.json"
 PAGE: Final = "design.html"
-_KEY: Final = "trial"  # of the content of its line; `extent` at the top would make it a declaration of an audit
 
 
 def write_trial_design(
@@ -98,6 +98,10 @@ def register_design(result: TrialDesignResult, register: Register) -> Registered
         "seed": design.seed,
         "start": design.start,
         "periods": design.periods,
+        "last_day": f"{trial_periods(design)[-1].end_time:%Y-%m-%d}",
+        "effect": design.promise["effect"],
+        "power": design.promise["power"],
+        "simulated": events.simulated,
         "assignment": dict(zip(design.units, design.assignment, strict=True)),
         "extent": result.grid.extent(),
     }
@@ -110,12 +114,12 @@ def register_design(result: TrialDesignResult, register: Register) -> Registered
             msg = f"This design is in {register.path} already. Use its files; another design needs another seed."
             raise InputError(msg)
         for line in state.lines:
-            known = line.content.get(_KEY)
+            known = line.content.get(TRIAL)
             if line.act == DECLARED and isinstance(known, dict):
                 same = shared_area(known.get("extent"), content["extent"], of_larger=True) >= SAME_AREA
                 earlier.extend([line] if same else [])
 
-    entry = RegisterEntry(DECLARED, user(), design.digest(), moment, {_KEY: content})
+    entry = RegisterEntry(DECLARED, user(), design.digest(), moment, {TRIAL: content})
     digest = register.append(entry, check)
     return RegisteredDesign(str(register.path), digest, moment, tuple(f"{one.moment:%Y-%m-%d}" for one in earlier))
 

@@ -16,7 +16,7 @@ from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.registration import user
 
 EVALUATED: Final = "evaluated"
-_TRIAL: Final = "trial"  # key of the content of both lines
+TRIAL: Final = "trial"  # key of the content of both lines; `extent` above it would make a declaration of an audit
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _of_same_trial(design: TrialDesign, lines: tuple[RegisterEntry, ...]) -> lis
     """Return declared designs with the same first day and some of the same units."""
     found = []
     for line in lines:
-        known = line.content.get(_TRIAL) if line.act == DECLARED else None
+        known = line.content.get(TRIAL) if line.act == DECLARED else None
         if isinstance(known, dict) and known.get("start") == design.start:
             assignment = known.get("assignment")
             if isinstance(assignment, dict) and set(assignment) & set(design.units):
@@ -90,7 +90,7 @@ def _of_same_trial(design: TrialDesign, lines: tuple[RegisterEntry, ...]) -> lis
 
 
 def _sums_in(line: RegisterEntry) -> Mapping[str, list[float]]:
-    content = line.content.get(_TRIAL)
+    content = line.content.get(TRIAL)
     sums = content.get("sums") if isinstance(content, dict) else None
     return sums if isinstance(sums, dict) else {}
 
@@ -113,4 +113,4 @@ def register_evaluation(design: TrialDesign, register: Register, content: Mappin
     def check(state: RegisterState) -> None:
         del state  # an evaluation may be repeated: each has its line
 
-    return register.append(RegisterEntry(EVALUATED, user(), design.digest(), now(), {_TRIAL: dict(content)}), check)
+    return register.append(RegisterEntry(EVALUATED, user(), design.digest(), now(), {TRIAL: dict(content)}), check)

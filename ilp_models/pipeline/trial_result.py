@@ -21,7 +21,7 @@ from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.outputs import plain_rows
 from ilp_models.pipeline.trial_register import register_evaluation
 from ilp_models.report.trial_page import TrialEvidence, write_trial_page
-from ilp_models.report.trial_text import OBSERVATIONAL, headline
+from ilp_models.report.trial_text import OBSERVATIONAL, headline, promise_text
 
 PAGE: Final = "evaluation.html"
 FACTS: Final = "evaluation.json"
@@ -103,6 +103,7 @@ class TrialResult:
         """Return the result as plain values."""
         return {
             "headline": self.headline,
+            "planned": promise_text(self.design, {str(name): value for name, value in self.main.items()}),
             "observational": self.observational,
             **self.facts,
             "tipping": self.tipping if pd.notna(self.tipping) else None,

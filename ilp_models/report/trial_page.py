@@ -69,8 +69,8 @@ def write_trial_page(path: Path, evidence: TrialEvidence) -> None:
         serious=[one.text for one in evidence.findings if one.serious],
         zones=any(row["kind"] == ZONE for row in rows),
         notes=[one.text for one in evidence.findings if not one.serious],
-        outcomes=[_effect(row) for row in rows if row["role"] != "check"],
-        checks=[_effect(row) for row in rows if row["role"] != "secondary"],
+        outcomes=[effect_texts(row) for row in rows if row["role"] != "check"],
+        checks=[effect_texts(row) for row in rows if row["role"] != "secondary"],
         totals=[_total(row) for row in tables["totals"].to_dict("records")],
         flow=_flow(tables["flow"]),
         reporting=[_reporting(row) for row in tables["reporting"].to_dict("records")],
@@ -107,7 +107,8 @@ def _key_numbers(totals: pd.DataFrame, main: Mapping[str, Any], facts: Mapping[s
         yield KeyNumber(f"{row['during']:,.0f}", f"{row['units']} units {row['arm']}", note)
 
 
-def _effect(row: Mapping[Any, Any]) -> dict[str, str]:
+def effect_texts(row: Mapping[Any, Any]) -> dict[str, str]:
+    """Return a row of the table of effects as a reader sees it."""
     p_value, adjusted = (_p_text(row[name]) for name in ("p_value", "p_adjusted"))
     return {
         "role": _ROLES[row["role"]],

@@ -6,6 +6,7 @@ from typing import Any, Final
 from ilp_models.audit.register.objections import objections_in
 from ilp_models.audit.register.register import RegisterEntry, RegisterState
 from ilp_models.domain.brief import BriefTable
+from ilp_models.pipeline.trial_register import TRIAL
 
 _LABELS: Final = ("Day", "Decision", "By whom", "About")
 _BY_PEOPLE: Final = ("approved", "allocated", "withdrawn", "answered", "declared", "retracted")
@@ -46,7 +47,11 @@ def _row(line: RegisterEntry) -> tuple[str, str, str, str]:
         "withdrawn": ("Withdrawn", line.who, f"{content.get('reason', '')} (decision {seal})"),
         "answered": ("Objection answered", content.get("answered_by"), content.get("text")),
         "retracted": ("Objection taken back", line.who, content.get("text")),
-        "declared": ("Forecast declared in advance", line.who, f"declaration {seal}"),
+        "declared": (
+            f"{'Field trial' if TRIAL in content else 'Forecast'} declared in advance",
+            line.who,
+            f"declaration {seal}",
+        ),
     }
     what, who, about = texts[line.act]
     return (f"{line.moment:%Y-%m-%d}", what, str(who or line.who), str(about or ""))

@@ -34,6 +34,7 @@ KINDS: Final[Mapping[str, RunKind]] = {
     "weekly": RunKind(("weekly", "audit"), "decision.json", "ilp weekly", "audited weekly forecast"),
     "allocation": RunKind(("allocate",), "allocation.json", "ilp allocate", "allocation of patrols"),
     "monitoring": RunKind(("monitor",), "monitor.json", "ilp monitor", "monitoring since the audit"),
+    "trial": RunKind(("evaluate-trial",), "evaluation.json", "ilp evaluate-trial", "evaluation of a field trial"),
     "description": RunKind(("describe",), "description.json", "ilp describe", "description of recorded crime"),
 }
 
