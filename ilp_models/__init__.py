@@ -15,6 +15,7 @@ _PUBLIC = {
     "suggest_data_settings": "pipeline.intake",
     "load_toronto": "pipeline.events_reader",
     "SimulatedCity": "data.simulated.city",
+    "PatrolledCity": "data.simulated.patrols",
     "Events": "domain.events",
     # cut space and time
     "SquareGrid": "grid.square",

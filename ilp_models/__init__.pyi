@@ -13,6 +13,7 @@ from ilp_models.compute.dask_cluster import DaskCluster as DaskCluster
 from ilp_models.compute.local import LocalProcesses as LocalProcesses
 from ilp_models.data.dose_table import read_dose as read_dose
 from ilp_models.data.simulated.city import SimulatedCity as SimulatedCity
+from ilp_models.data.simulated.patrols import PatrolledCity as PatrolledCity
 from ilp_models.description.change import ChangeTable as ChangeTable
 from ilp_models.description.concentration import Concentration as Concentration
 from ilp_models.description.hot_spots import HotSpots as HotSpots

@@ -13,7 +13,7 @@ import ilp_models as ilp
 SETTINGS = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
 CHECKS = set(SETTINGS["tool"]["numpydoc_validation"]["checks"])
 NAMES = [name for name in ilp.__all__ if hasattr(getattr(ilp, name), "__module__")]
-INHERITS_PARAMETERS = {"SimulatedCity": "CityPlan"}
+INHERITS_PARAMETERS = {"SimulatedCity": "CityPlan", "PatrolledCity": "CityPlan"}
 NO_EXAMPLE = {  # why the docstring has no example that runs
     **dict.fromkeys(
         ("read_events", "AreaGrid", "read_forecast", "load_approved", "allocate_effort"), "it needs files of the user"

@@ -30,17 +30,40 @@ def draw_records(city: CityPlan, layout: Layout) -> pd.DataFrame:
     """Return every incident of a city, with its report delay and whether it is recorded."""
     kinds = tuple(city.crime_types.values())
     warm_up = int(np.ceil(_WARM_UP * max(kind.mean_days for kind in kinds)))
-    days = np.arange(-warm_up, city.weeks * 7, dtype=np.float64)
-    daily = background_per_day(kinds, days, pd.Timestamp(city.start), city.weekend)
     parts = []
-    for k, kind in enumerate(kinds):
+    for k, daily in enumerate(_daily(city, -warm_up, city.weeks * 7)):
         rng = np.random.default_rng([city.seed, 2, k])
-        drawn = draw_incidents(rng, kind, layout.lattice, layout.risk[k], daily[k])
+        drawn = draw_incidents(rng, kinds[k], layout.lattice, layout.risk[k], daily)
         drawn = drawn.assign(day=drawn["day"] - warm_up, kind=k)
         parts.append(drawn.loc[drawn["day"] >= 0])
+    return _with_reports(city, layout, parts, np.random.default_rng([city.seed, 3]))
+
+
+def continue_records(
+    city: CityPlan, layout: Layout, records: pd.DataFrame, weeks: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Return the incidents after those of a city, up to a later week; earlier ones go on to trigger near repeats."""
+    first, parts = city.weeks * 7, []
+    for k, daily in enumerate(_daily(city, first, weeks * 7)):
+        kind = list(city.crime_types.values())[k]
+        own = records.loc[records["crime_type"].cat.codes == k, ["day", "x", "y"]].to_numpy()
+        own[:, 0] -= first
+        late = _near_repeats(rng, kind, layout.lattice.extent, own)
+        drawn = draw_incidents(rng, kind, layout.lattice, layout.risk[k], daily, late[late[:, 0] >= 0])
+        parts.append(drawn.assign(day=drawn["day"] + first, kind=k))
+    return _with_reports(city, layout, parts, rng)
+
+
+def _daily(city: CityPlan, first: int, end: int) -> Floats:
+    """Return the expected background of each day, shape (types, days)."""
+    days = np.arange(first, end, dtype=np.float64)
+    return background_per_day(tuple(city.crime_types.values()), days, pd.Timestamp(city.start), city.weekend)
+
+
+def _with_reports(city: CityPlan, layout: Layout, parts: list[pd.DataFrame], rng: np.random.Generator) -> pd.DataFrame:
+    """Return the incidents of all types in the order of time, with report delay and whether they are recorded."""
     records = pd.concat(parts, ignore_index=True).sort_values("day", kind="stable", ignore_index=True)
     district = layout.lattice.district_at(records["x"].to_numpy(), records["y"].to_numpy())
-    rng = np.random.default_rng([city.seed, 3])
     return records.drop(columns="kind").assign(
         crime_type=pd.Categorical.from_codes(
             records["kind"].to_numpy(dtype=np.int64), categories=pd.Index(list(city.crime_types))
@@ -95,10 +118,17 @@ def build_report(city: CityPlan, events: Events, occurred: int) -> IntakeReport:
 
 
 def draw_incidents(
-    rng: np.random.Generator, kind: SimulatedType, lattice: CityMap, risk: Floats, daily: Floats
+    rng: np.random.Generator,
+    kind: SimulatedType,
+    lattice: CityMap,
+    risk: Floats,
+    daily: Floats,
+    late: Floats | None = None,
 ) -> pd.DataFrame:
-    """Return all incidents of one crime type, recorded or not."""
+    """Return all incidents of one crime type, recorded or not; ``late`` are near repeats of those before them."""
     generation = _background(rng, lattice, risk, daily)
+    if late is not None:
+        generation = np.concatenate([generation, late[late[:, 0] < len(daily)]])
     generations = [generation]
     while len(generation):
         generation = _near_repeats(rng, kind, lattice.extent, generation)
