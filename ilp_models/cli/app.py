@@ -230,7 +230,8 @@ class App:
             accepted = inspect.signature(pipeline.run).parameters
             options = find_options([self.configs])
             if FROM_RUN in cfg:
-                cfg = with_run_settings(cfg, chosen.overrides.task, tuple(options), self._standing(flags))
+                files = (self._option_file(group, flags) for group in ("jurisdiction", "experiment"))
+                cfg = with_run_settings(cfg, chosen.overrides.task, tuple(options), *files)
             plain = resolve(cfg)
             config = drop_unused(plain, accepted, find_keys(self.configs), options.get("model", ()))
             command = shlex.join(["ilp", task, *chosen.overrides.task, *flags])
@@ -250,15 +251,15 @@ class App:
         _print(f"{summary}\n" if summary else "")
         return code
 
-    def _standing(self, flags: list[str]) -> Path | None:
-        """Return the file of the chosen jurisdiction, None if none is chosen."""
+    def _option_file(self, group: str, flags: list[str]) -> Path | None:
+        """Return the file of the chosen option, None if none is chosen."""
         own = [Path(flag.partition("=")[2]) for flag in flags]
-        name = str(HydraConfig.get().runtime.choices.get("jurisdiction"))
-        return find_options([self.configs, *own]).get("jurisdiction", {}).get(name)
+        name = str(HydraConfig.get().runtime.choices.get(group))
+        return find_options([self.configs, *own]).get(group, {}).get(name)
 
     def _jurisdiction(self, flags: list[str]) -> str:
         """Return the name of the chosen jurisdiction and the digest of its file; empty if none is chosen."""
-        path = self._standing(flags)
+        path = self._option_file("jurisdiction", flags)
         return "" if path is None else f"{path.stem}, SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 

@@ -35,7 +35,7 @@ def fitted_options(
         return
     content: Any = OmegaConf.to_container(OmegaConf.load(path))
     chosen = list(content.get("defaults") or []) if isinstance(content, dict) else []
-    kept = [entry for entry in chosen if _group(entry) not in set(known) - set(groups)]
+    kept = [entry for entry in chosen if replaced_group(entry) not in set(known) - set(groups)]
     if len(kept) == len(chosen):
         yield folder
         return
@@ -47,7 +47,7 @@ def fitted_options(
         yield copy
 
 
-def _group(entry: Any) -> str | None:
+def replaced_group(entry: Any) -> str | None:
     """Return the group whose option an entry of a defaults list replaces; None if it replaces none."""
     key = str(next(iter(entry), "")) if isinstance(entry, dict) else ""
     return key.removeprefix(_OVERRIDE).strip().lstrip("/") if key.startswith(_OVERRIDE) else None

@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.errors import UsageError
+from ilp_models.cli.jurisdiction import replaced_group
 from ilp_models.domain.local_file import file_in_folder
 
 FROM_RUN: Final = "from_run"  # key of a task that lists what it takes from the run of `source`
@@ -22,20 +23,25 @@ _ALLOWED: Final = ("oc.select",)
 
 
 def with_run_settings(
-    cfg: DictConfig, overrides: Sequence[str], options: Sequence[str], standing: Path | None = None
+    cfg: DictConfig,
+    overrides: Sequence[str],
+    options: Sequence[str],
+    standing: Path | None = None,
+    experiment: Path | None = None,
 ) -> DictConfig:
     """Return the settings of a task with those that its run recorded.
 
-    A command that chooses options, such as ``data=NAME`` or an experiment, gives all settings itself. Otherwise
+    A command that chooses options, such as ``data=NAME`` or an experiment with settings that the run gives, gives all
+    settings itself. Otherwise
     settings of the run other than those of the records can only be repeated, and not changed. That also holds for the
     file of standing choices, a jurisdiction.
     """
     keys = [str(key) for key in cfg[FROM_RUN]]
     plain = OmegaConf.create({key: value for key, value in cfg.items_ex(resolve=False) if key != FROM_RUN})
     chosen = set(options) - {_JURISDICTION}
-    words = [word for word in _parsed(overrides) if word.key_or_group.partition(".")[0] in (*keys, "experiment")]
+    words = [word for word in _parsed(overrides) if word.key_or_group.partition(".")[0] in keys]
     stored = _stored(Path(str(OmegaConf.select(plain, "source"))))
-    if stored is None or any(word.key_or_group in chosen for word in words):
+    if stored is None or _sets(experiment, keys) or any(word.key_or_group in chosen for word in words):
         return plain
     for key in keys:
         if key in stored:
@@ -48,6 +54,13 @@ def with_run_settings(
         else:
             _refuse_other(plain, word.key_or_group, word.value(), "")
     return plain
+
+
+def _sets(experiment: Path | None, keys: Sequence[str]) -> bool:
+    """Return whether an experiment chooses an option or gives a setting that the run has, too."""
+    content: Any = OmegaConf.to_container(OmegaConf.load(experiment)) if experiment is not None else {}
+    replaced = map(replaced_group, content.get("defaults") or [])
+    return any(name.partition("/")[0] in keys for name in (*content, *filter(None, replaced)))
 
 
 def _refuse_other(plain: DictConfig, key: str, value: Any, where: str) -> None:

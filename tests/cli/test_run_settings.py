@@ -23,7 +23,7 @@ def run(tmp_path):
     (source / ".hydra").mkdir(parents=True)
     (source / ".hydra" / "config.yaml").write_text(STORED)
 
-    def settings(*words, stored=STORED, standing=None):
+    def settings(*words, stored=STORED, standing=None, experiment=None):
         (source / ".hydra" / "config.yaml").write_text(stored)
         cfg = OmegaConf.create(
             {
@@ -38,7 +38,7 @@ def run(tmp_path):
                 "false_alarms": 0.05,
             }
         )
-        found = with_run_settings(cfg, words, OPTIONS, standing)
+        found = with_run_settings(cfg, words, OPTIONS, standing, experiment)
         return OmegaConf.to_container(found, resolve=True)
 
     return settings
@@ -75,7 +75,22 @@ def test_a_jurisdiction_is_taken_from_the_run_and_may_not_contradict_it(run, tmp
         run("jurisdiction=ourcity", standing=standing)
 
 
-@pytest.mark.parametrize("word", ["experiment=x", "data=chicago", "model=[kde]"])
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("terms: {goal: fewer}\n", "may.csv"),
+        ("defaults:\n  - override /bootstrap: none\n", "may.csv"),
+        ("defaults:\n  - override /data: simulated\n", "toronto.csv"),
+        ("data: {end: 2026-01-01}\n", "toronto.csv"),
+        ("defaults:\n  - override /model/parts: [a]\n", "toronto.csv"),
+    ],
+)
+def test_an_experiment_gives_all_settings_only_if_it_has_one_that_the_run_gives(run, tmp_path, text, path):
+    (tmp_path / "ours.yaml").write_text(f"# @package _global_\n{text}")
+    assert run("experiment=ours", experiment=tmp_path / "ours.yaml")["data"]["path"] == path
+
+
+@pytest.mark.parametrize("word", ["data=chicago", "model=[kde]"])
 def test_a_command_that_chooses_options_gives_all_settings(run, word):
     assert run(word)["grid"] == {"size": 500}
 

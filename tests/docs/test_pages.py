@@ -64,6 +64,8 @@ def test_command_lines_work(words, tmp_path, monkeypatch, capfd):
     (tmp_path / "mine" / "experiment").mkdir()
     central = blocks(ROOT / "docs" / "decision.md", "yaml")[0]
     (tmp_path / "mine" / "experiment" / "central.yaml").write_text(central)
+    terms = blocks(ROOT / "docs" / "trials" / "tutorial.md", "yaml")[0]
+    (tmp_path / "mine" / "experiment" / "our_trial.yaml").write_text(terms)
     (tmp_path / "mine" / "region").mkdir()
     (tmp_path / "mine" / "region" / "north.yaml").write_text(blocks(ROOT / "docs" / "regions.md", "yaml")[0])
     (tmp_path / "mine" / "jurisdiction").mkdir()

@@ -10,6 +10,7 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 import pytest
+from pages import blocks, commands
 
 from tests.pipeline.small_city import GROUPS, LENIENT, MODELS, SETTINGS
 
@@ -57,6 +58,23 @@ def test_the_full_tour_is_admitted_and_its_grid_may_be_used(tmp_path):
     layer = gpd.read_file(out / "grid-allocation.gpkg", layer="assault")
     assert len(layer) == len(table) / table["crime_type"].nunique()
     assert set(layer["grade"]) == {"allocation"}
+    check_the_trial(tmp_path)
+
+
+def check_the_trial(folder):
+    """The tutorial of field trials: the design knows the approved forecast, and the planted effect is found."""
+    page = Path("docs/trials/tutorial.md")
+    path = folder / "mine" / "experiment" / "our_trial.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(blocks(page, "yaml")[0])
+    tasks = [words[1:] for words in commands(page) if "units.count=32" in words or words[1:2] == ["evaluate-trial"]]
+    design, evaluate, without, _ = tasks
+    assert "32 cells from an audited forecast and its allocation rule" in ilp(folder, *design)
+    for words, truth, said in ((evaluate, 0.8, "fewer recorded crimes"), (without, 1.0, "No effect is shown")):
+        assert said in ilp(folder, *words)
+        effects = pd.read_csv(folder / "outputs" / "evaluate-trial" / "latest" / "effects.csv")
+        main = effects[effects["role"] == "main"].iloc[0]
+        assert main["ratio_low"] <= truth <= main["ratio_high"]
 
 
 def test_a_week_is_kept_in_the_store_beside_the_outputs(tmp_path):

@@ -118,7 +118,7 @@ class PatrolledCity(SimulatedCity):
 def _read_units(path: Path, design: TrialDesign, crs: str) -> gpd.GeoDataFrame:
     """Return the cells of units and zones, with the position of their unit in the design."""
     with no_network():
-        units = gpd.read_file(local_file(path, "data.trial: beside it, ")).to_crs(crs)
+        units = gpd.read_file(local_file(path, "data.trial also needs ")).to_crs(crs)
     position = {name: at for at, name in enumerate(design.units)}
     if not {"unit", "role", "cell"} <= set(units.columns) or set(units["unit"]) != set(position):
         msg = f"{path} does not hold the units of the design. Keep the files of `ilp design-trial` together, unchanged."
