@@ -40,8 +40,9 @@ FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
 GOVERNANCE = ilp.Governance(
     **dict.fromkeys(("purpose", "legal_basis", "owner", "complaints"), "an experiment"),
+    **dict.fromkeys(("goal", "success_criterion", "harm_to_watch", "decided_by"), "an experiment"),
     **{"tier": "middle", "trainer": "T. Rainer", "reviewer": "R. Viewer"},
-    **dict.fromkeys(("review_date", "retention_until"), "2099-12-31"),
+    **dict.fromkeys(("review_date", "retention_until", "use_until"), "2099-12-31"),
 )
 TESTED = 52
 MEMORIES, SHORT, LAGS = (4, 13, 26, 52), (4, 13), (1, 2, 3, 4, 52)
@@ -113,7 +114,7 @@ def audit_case(city: City, case: Case) -> Outcome:
         land_share=case.flagged / len(city.grid),
         rank_by=case.unit,
         share_of="cells",
-        governance=GOVERNANCE,
+        governance=replace(GOVERNANCE, outcomes=[case.crime_type]),
     )
     trained = city.weeks[0].start_time, city.weeks[-TESTED].start_time
     subject = AuditInput(replay, baseline, city.grid, features=columns(case), trained=trained)

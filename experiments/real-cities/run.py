@@ -37,7 +37,7 @@ GOVERNANCE = {
     "review_date": "2099-12-31",
     "retention_until": "2099-12-31",
 }
-OF_INPUTS = ("governance", "earlier_decisions", "changed_settings", "data_age")
+OF_INPUTS = ("governance", "goal", "earlier_decisions", "changed_settings", "data_age")
 COLUMNS = (
     *("city", "rule", "covered", "covered_low", "covered_high", "of_top_areas", "coverage_ratio", "least_covered"),
     *("failed", "lacking", "reviewed", "error"),

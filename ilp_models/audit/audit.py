@@ -188,8 +188,9 @@ class Audit:
         """Return the findings of every check of the catalogue, as the gate decides on them.
 
         A check that crashes gives findings in state ``insufficient`` with the error. The dates of ``governance`` must
-        lie after ``now``, by default the present.
+        lie after ``now``, by default the present. InputError if its outcomes are not crime types of the forecast.
         """
+        self.governance.check_outcomes(subject.replay.crime_types)
         subject = self.with_residents(subject)
         context = self.context(subject, now)
         return AuditReport(

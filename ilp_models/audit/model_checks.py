@@ -62,6 +62,13 @@ def check_governance(context: CheckContext) -> list[Finding]:
     return [context.count_finding("governance", len(faults), detail)]
 
 
+def check_goal(context: CheckContext) -> list[Finding]:
+    """Return how many fields of the goal are empty."""
+    faults = context.options.governance.goal_faults()
+    detail = f"Not settled: {'; '.join(faults)}." if faults else "All fields of the goal are settled."
+    return [context.count_finding("goal", len(faults), detail)]
+
+
 def check_earlier_decisions(context: CheckContext) -> list[Finding]:
     """Return how many earlier decisions on the same data were withheld for what a check found."""
     register = context.options.register

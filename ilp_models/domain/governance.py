@@ -1,4 +1,4 @@
-"""Governance of a forecast: purpose, legal basis, responsible people, and the dates at which use must stop."""
+"""Governance of a forecast: purpose, goal, legal basis, responsible people, and the dates at which use must stop."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ from ilp_models.domain.errors import InputError
 
 TIERS: Final = ("strategic", "management", "middle", "shift", "community")
 _FIRST_ACCENT, _LAST_ACCENT = "\u0300", "\u036f"  # combining marks of Latin, Greek and Cyrillic letters
-_DATES: Final = ("review_date", "retention_until")
+_DATES: Final = ("review_date", "retention_until", "use_until")
 _PEOPLE: Final = ("owner", "trainer", "reviewer")
 _BLANK_LETTERS: Final = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols that show nothing
 _SCRIPTS: Final = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")  # alphabets with letters of equal shape
@@ -22,7 +22,12 @@ _LOOKS_LIKE: Final = str.maketrans(
     "01|",
     "abekmhopctyxsijhaeikvoptyxoll",
 )
-_REQUIRED: Final = ("purpose", "legal_basis", "tier", "owner", "trainer", "reviewer", "complaints", *_DATES)
+_REQUIRED: Final = (
+    *("purpose", "legal_basis", "tier", "owner", "trainer", "reviewer", "complaints"),
+    *("review_date", "retention_until"),
+)
+_GOAL_TEXTS: Final = ("goal", "success_criterion", "harm_to_watch", "decided_by")
+_GOAL: Final = (*_GOAL_TEXTS, "outcomes", "use_until")
 
 
 @dataclass(frozen=True)
@@ -61,10 +66,25 @@ class TaintedPeriod:
 class Governance:
     """What must be settled before anyone acts on a forecast. An empty field withholds the forecast.
 
+    The fields of the goal (``goal``, ``outcomes``, ``success_criterion``, ``harm_to_watch``, ``use_until`` and
+    ``decided_by``) say what the use is measured against. If one is empty, the reviewer can still approve.
+
     Parameters
     ----------
     purpose : str, optional
         What the forecast is used for.
+    goal : str, optional
+        What acting on the forecast is to achieve.
+    outcomes : sequence of str, optional
+        Crime types in which the goal is measured.
+    success_criterion : str, optional
+        Which result counts as success, such as ``10 % fewer burglaries, interval below 0``.
+    harm_to_watch : str, optional
+        What may get worse, such as exposure of a group, stops or complaints, and how it is observed.
+    use_until : str, optional
+        Day, ISO 8601, on which the use ends unless the result supports it.
+    decided_by : str, optional
+        Who decides on the result.
     legal_basis : str, optional
         The law or policy that allows the use.
     tier : str, optional
@@ -81,14 +101,14 @@ class Governance:
         Where residents can complain.
     review_date, retention_until : str, optional
         Days, ISO 8601: when the use is reviewed again, and until when the records may be kept. A decision expires on
-        the earlier of both at the latest.
+        the earliest of both and ``use_until`` at the latest.
     tainted_periods : sequence of mapping, optional
         ``start``, ``end`` and ``why`` of each; see :class:`TaintedPeriod`. An empty list states that none are known.
 
     Raises
     ------
     InputError
-        If the tier is unknown or a date cannot be read.
+        If the tier is unknown, a date cannot be read, or a field of the goal is no text or list of names.
 
     Examples
     --------
@@ -98,6 +118,12 @@ class Governance:
     """
 
     purpose: str | None = None
+    goal: str | None = None
+    outcomes: Sequence[str] = ()
+    success_criterion: str | None = None
+    harm_to_watch: str | None = None
+    use_until: str | None = None
+    decided_by: str | None = None
     legal_basis: str | None = None
     tier: str | None = None
     owner: str | None = None
@@ -110,9 +136,11 @@ class Governance:
     tainted_periods: Sequence[Mapping[str, str]] = ()
 
     def __post_init__(self) -> None:
-        """Convert numbers to text and refuse unknown tiers and invalid dates."""
-        _refuse_lists({name: getattr(self, name) for name in (*_REQUIRED, "reviewer_key")})
-        for name in _REQUIRED:
+        """Convert numbers to text and refuse unknown tiers, invalid dates and goals that are no text."""
+        _refuse_lists({name: getattr(self, name) for name in (*_REQUIRED, "reviewer_key", "use_until")})
+        _refuse_other_than_text({name: getattr(self, name) for name in _GOAL_TEXTS})
+        object.__setattr__(self, "outcomes", _names_of_types(self.outcomes))
+        for name in (*_REQUIRED, "use_until"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
         _refuse_misleading_names({name: getattr(self, name) or "" for name in _PEOPLE})
@@ -157,11 +185,26 @@ class Governance:
             found.append(f"the reviewer, {self.reviewer}, trained the model")
         return tuple(found)
 
+    def goal_faults(self) -> tuple[str, ...]:
+        """Return which fields of the goal are empty, such as ``success_criterion is empty``."""
+        return tuple(f"{name} is empty" for name in _GOAL if is_blank("".join(getattr(self, name) or ())))
+
+    def check_outcomes(self, crime_types: Sequence[str]) -> None:
+        """Raise InputError for an outcome that is not one of the crime types that are forecast."""
+        unknown = [one for one in self.outcomes if one not in crime_types]
+        if unknown:
+            msg = (
+                f"audit.governance.outcomes names {unknown[0]!r}, which is not a crime type of the forecast. Choose "
+                f"from {', '.join(crime_types)}."
+            )
+            raise InputError(msg)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values; dates as ISO 8601."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             **{name: None if value is None else str(value) for name, value in plain.items()},
+            "outcomes": list(self.outcomes),
             "tainted_periods": [vars(one) for one in self.tainted],
         }
 
@@ -176,8 +219,8 @@ class Governance:
 
 
 def is_blank(text: str) -> bool:
-    """Return whether a text has neither a letter nor a digit."""
-    return not any(map(str.isalnum, text))
+    """Return whether a text has neither a visible letter nor a digit."""
+    return not any(sign.isalnum() and sign not in _BLANK_LETTERS for sign in text)
 
 
 def is_same_person(name: str, other: str) -> bool:
@@ -191,6 +234,25 @@ def _refuse_lists(values: Mapping[str, object]) -> None:
         if isinstance(value, Mapping | Sequence) and not isinstance(value, str):
             msg = f"audit.governance.{field}={value} is a list, and a text is needed. Write one text in quotes."
             raise InputError(msg)
+
+
+def _refuse_other_than_text(values: Mapping[str, object]) -> None:
+    """Refuse a number or a truth value: neither says what is to be achieved."""
+    for field, value in values.items():
+        if value is not None and not isinstance(value, str):
+            msg = f"audit.governance.{field}={value} is not a text. Write a sentence in quotes."
+            raise InputError(msg)
+
+
+def _names_of_types(given: object) -> tuple[str, ...]:
+    """Return the crime types of a list; refuse a single text, and entries that are no names."""
+    if given is None:
+        return ()
+    names = tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else None
+    if names is None or any(not isinstance(one, str) or is_blank(one) for one in names):
+        msg = f"audit.governance.outcomes={given} must be a list of crime types, such as [burglary,assault]."
+        raise InputError(msg)
+    return names
 
 
 def _refuse_misleading_names(names: Mapping[str, str]) -> None:

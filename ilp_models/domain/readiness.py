@@ -61,6 +61,9 @@ ITEMS: Final = (
     ReadinessItem("complaints", "oversight", "Is it stated where residents can complain?", by_run=True),
     ReadinessItem("objections", "oversight", "Is every objection answered?", by_run=True),
     ReadinessItem("review_date", "oversight", "Is a date set on which the use is reviewed?", by_run=True),
+    ReadinessItem(
+        "goal", "oversight", "Are goal, success criterion, harm to watch and end of use stated?", by_run=True
+    ),
     ReadinessItem("monitoring", "oversight", "Was the forecast monitored since its audit?", by_run=True),
     ReadinessItem("oversight_body", "oversight", "Does a body outside the force see decisions and reports?"),
     ReadinessItem("stopping_rule", "oversight", "Is it agreed what would end the use?"),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from typing import Any, Final, Self
 
@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.governance import is_blank
+from ilp_models.domain.governance import Governance, is_blank
 
 _FORMAT: Final = 1
 _DATES: Final = ("ethics_review_date", "public_notice_date")
+_OF_GOVERNANCE: Final = ("goal", "success_criterion", "harm_to_watch", "decided_by")
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ class TrialTerms:
         except ValueError as error:
             msg = f"terms.{name}={text} is not a date. Write it as 2027-01-31."
             raise InputError(msg) from error
+
+    def with_defaults(self, governance: Governance) -> Self:
+        """Return the terms where empty texts on the goal are those in the governance of a forecast."""
+        empty = [name for name in _OF_GOVERNANCE if is_blank(getattr(self, name) or "")]
+        return replace(self, **{name: getattr(governance, name) for name in empty})
 
     def faults(self, start: date) -> tuple[str, ...]:
         """Return which fields are empty, or dated after the first day of the trial."""

@@ -21,6 +21,7 @@ _SCHEMA: Final = "schema/uk-atrs-1.1.schema.json"
 _LARGEST: Final = 1 << 20  # bytes of a file of statements
 _GOVERNANCE: Final = {  # settings of the audit that fill a field
     "scope": "audit.governance.purpose",
+    "benefit": "audit.governance.goal and success_criterion",
     "human_decisions": "audit.governance.reviewer",
     "appeals_and_review": "audit.governance.complaints",
 }
@@ -148,6 +149,12 @@ def _scope(facts: RunFacts) -> Value:
     return f"{purpose}. Limits: {SCOPE}." if purpose else ""
 
 
+def _benefit(facts: RunFacts) -> Value:
+    """Return the goal and its criterion: what is intended, never what was achieved."""
+    goal, criterion = (facts.governance.get(name, "") for name in ("goal", "success_criterion"))
+    return f"Goal: {goal}. Success: {criterion}." if goal and criterion else ""
+
+
 def _model(facts: RunFacts) -> Value:
     name = facts.marking.facts["forecaster"]
     return f"Forecaster {name} ({facts.model}), recipe {facts.marking.facts['recipe']}" if facts.model else ""
@@ -158,7 +165,15 @@ def _people(facts: RunFacts) -> Value:
     if not known.get("reviewer"):
         return ""
     owner = f"; {known['owner']} answers for the use" if known.get("owner") else ""
-    return f"{known['reviewer']} decides on forecasts with checks that need review{owner}."
+    judge = f"; {known['decided_by']} decides on the result" if known.get("decided_by") else ""
+    return f"{known['reviewer']} decides on forecasts with checks that need review{owner}{judge}."
+
+
+def _maintenance(facts: RunFacts) -> Value:
+    known = facts.governance
+    review = f"Use is reviewed again on {known['review_date']}." if known.get("review_date") else ""
+    end = f"Use ends on {known['use_until']}, unless the result supports it." if known.get("use_until") else ""
+    return " ".join(filter(None, (review, end)))
 
 
 def _data_name(facts: RunFacts) -> Value:
@@ -198,10 +213,9 @@ def _risk_texts(facts: RunFacts) -> Value:
 _FILLED: Final[Mapping[str, Callable[[RunFacts], Value]]] = {
     "senior_responsible_owner": lambda facts: facts.governance.get("owner", ""),
     "scope": _scope,
+    "benefit": _benefit,
     "model_type": _model,
-    "maintenance": lambda facts: (
-        f"Use is reviewed again on {facts.governance['review_date']}." if facts.governance.get("review_date") else ""
-    ),
+    "maintenance": _maintenance,
     "provided_information": lambda facts: facts.marking.facts["units"],
     "human_decisions": _people,
     "appeals_and_review": lambda facts: facts.governance.get("complaints", ""),

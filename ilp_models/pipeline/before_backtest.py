@@ -32,6 +32,7 @@ def check_before_backtest(audit: Audit, scoring: Scoring, study: Study, plan: Ro
     for harm_set in (*sets_side_by_side(scoring.harm_sets), *sets_side_by_side(audit.harm_sets)):
         harm_set.for_types(types)
     audit.feedback.check_crime_types(types)
+    audit.governance.check_outcomes(types)
     audit.reporting_rates.to_cells(grid)
     if audit.groups.path is None and audit.groups.source is None:
         return

@@ -54,7 +54,8 @@ def design_trial(  # noqa: PLR0913 - everything that is fixed before the first d
     grid : GridSpec
         How to divide the study area into cells, such as ``ilp.SquareGrid(500)``; with ``source`` that of the run.
     terms : TrialTerms
-        Goal, success criterion, reviews. A design with an empty field is refused.
+        Goal, success criterion, reviews. A design with an empty field is refused. With ``source``, goal, criterion,
+        harm to watch and judge are by default those in the governance of the run.
     start : str or date
         First day, at the start of a period, after today and after the end of the records.
     periods : int
@@ -68,7 +69,8 @@ def design_trial(  # noqa: PLR0913 - everything that is fixed before the first d
     calendar : Calendar, optional
         Length of the periods; by default weeks.
     outcomes : sequence of str, optional
-        Crime types whose counts are compared; by default all that are not in ``found_by_patrols``.
+        Crime types whose counts are compared; by default those in the governance of the run, or else all that are not
+        in ``found_by_patrols``.
     found_by_patrols : sequence of str, optional
         Crime types that patrols find. They are reported apart.
     treated_units : sequence of str, optional

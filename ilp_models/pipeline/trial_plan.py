@@ -1,7 +1,7 @@
 """Make the design of a field trial from records: check the terms, choose units, simulate power, assign."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from ilp_models.audit.register.register import Register
 from ilp_models.domain.allocation import GroupsOfCells
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
-from ilp_models.domain.governance import is_blank
+from ilp_models.domain.governance import Governance, is_blank
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.panel import Panel
 from ilp_models.domain.trial import usual_counts
@@ -25,6 +25,7 @@ from ilp_models.domain.trial_design import TrialDesign, TrialTerms
 from ilp_models.evaluation.power import Power, PowerSimulation, least_effect
 from ilp_models.evaluation.units import ChosenUnits, TrialUnits
 from ilp_models.export.table import CellTable
+from ilp_models.pipeline.allocation_result import AllocationResult
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.plan import allocate_effort
 from ilp_models.pipeline.registration import user
@@ -79,14 +80,43 @@ class TrialPlan:
     def design(self, study: Study) -> TrialDesignResult:
         """Return the design on the records of a study."""
         self._check_numbers()
-        first = self._first_period(study)
+        first, audited = self._first_period(study), self._audited()
+        plan = self if audited is None else self._with_goal_of(audited)
+        return plan._design(study, first, audited)
+
+    def _audited(self) -> AllocationResult | None:
+        """Return the plan of the run that the source names; None without one."""
+        if self.source is None:
+            return None
+        return allocate_effort(
+            self.source,
+            chosen_by=user(),
+            reason="to list the eligible units of a field trial",
+            groups=self.groups if self._own_groups else None,
+            frontier=Frontier(caps=()),
+            register=self.register,
+            trusted_keys=self.trusted_keys,
+        )
+
+    def _with_goal_of(self, audited: AllocationResult) -> "TrialPlan":
+        """Return the plan with the goal in the governance of the run, where terms and outcomes are empty."""
+        governance = Governance.from_dict(audited.decision.report.header.get("governance") or {})
+        terms, outcomes = self.terms.with_defaults(governance), self.outcomes or tuple(governance.outcomes)
+        return replace(self, terms=terms, outcomes=outcomes)
+
+    @property
+    def _own_groups(self) -> bool:
+        return self.groups.path is not None or self.groups.source is not None
+
+    def _design(self, study: Study, first: pd.Period, audited: AllocationResult | None) -> TrialDesignResult:
+        """Return the design with all terms stated."""
         self._check_terms(first)
         outcomes = self._outcomes(study.events)
         grid = study.grid_at(study.cutoff)
         whole = study.calendar.whole_periods(study.events.start, study.events.end - study.events.settles_after)
         panel = Panel.count(study.events.select_types(outcomes), grid, study.calendar, whole)
         past = panel.values.sum(axis=0)
-        eligible = self._eligible(study, grid, past, outcomes)
+        eligible = self._eligible(study, grid, past, outcomes, audited)
         chosen = self.units.choose(grid, eligible.risk, eligible.cells)
         counts = chosen.sums(past)
         planned = TrialPower(self.power, self.scheme, self.periods, self.effect)
@@ -174,23 +204,20 @@ class TrialPlan:
             raise InputError(msg)
         return outcomes
 
-    def _eligible(self, study: Study, grid: Grid, past: npt.NDArray[Any], outcomes: Sequence[str]) -> Eligible:
+    def _eligible(
+        self,
+        study: Study,
+        grid: Grid,
+        past: npt.NDArray[Any],
+        outcomes: Sequence[str],
+        plan: AllocationResult | None,
+    ) -> Eligible:
         """Return the cells that may be treated, from an admitted forecast or from past counts."""
         evidence = {"records": study.events.digest(), "grid": grid.digest()}
-        own = self.groups.path is not None or self.groups.source is not None
-        if self.source is None:
+        if plan is None:
             risk = past[:, -self.power.periods_before :].sum(axis=1).astype(float)
-            residents = self.groups.to_cells(grid) if own else ()
+            residents = self.groups.to_cells(grid) if self._own_groups else ()
             return Eligible(risk, risk > 0, FROM_COUNTS, evidence, residents)
-        plan = allocate_effort(
-            self.source,
-            chosen_by=user(),
-            reason="to list the eligible units of a field trial",
-            groups=self.groups if own else None,
-            frontier=Frontier(caps=()),
-            register=self.register,
-            trusted_keys=self.trusted_keys,
-        )
         if plan.decision.report.header.get(PLACES) != CellTable.from_grid(grid).digest():
             msg = (
                 f"These records and this grid do not give the cells of the forecast in {self.source}. Use the records, "

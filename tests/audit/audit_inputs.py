@@ -31,6 +31,12 @@ CONFIG = Path(__file__).parents[2] / "configs" / "audit" / "default.yaml"
 TRAINED = (pd.Timestamp("2018-01-01"), pd.Timestamp("2022-01-03"))
 GOVERNANCE = {
     "purpose": "tests",
+    "goal": "fewer assaults",
+    "outcomes": ["Assault"],
+    "success_criterion": "10 % fewer, interval below 0",
+    "harm_to_watch": "exposure of Upland, by week",
+    "use_until": "2099-12-31",
+    "decided_by": "O. Wner",
     "legal_basis": "none is needed",
     "tier": "middle",
     "owner": "O. Wner",

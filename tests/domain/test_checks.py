@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_number_of_required_checks():
-    assert len(REQUIRED) == 29
+    assert len(REQUIRED) == 30
 
 
 def test_the_default_limits_are_those_of_the_configuration():

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.governance import Governance
 from ilp_models.domain.trial_design import TrialDesign, TrialTerms
 
 TERMS = TrialTerms(
@@ -52,6 +53,15 @@ def test_a_stored_design_is_the_same():
 
 def test_a_changed_assignment_has_another_digest():
     assert replace(DESIGN, assignment=("00", "11")).digest() != DESIGN.digest()
+
+
+def test_empty_terms_are_those_of_governance():
+    stated = Governance(
+        goal="fewer thefts", success_criterion="5 % fewer", harm_to_watch="stops", decided_by="the chief"
+    )
+    own = replace(TERMS, goal=None, harm_to_watch=" - ").with_defaults(stated)
+    assert own == replace(TERMS, goal="fewer thefts", harm_to_watch="stops")
+    assert TrialTerms().with_defaults(Governance()).faults(date(2026, 2, 2))[0] == "goal is empty"
 
 
 def test_complete_terms_have_no_fault():

@@ -34,6 +34,10 @@ def written(path, table):
     [
         ((HARM, "~harm.ons_css.mapping.burglary"), r"The harm set ons_css has no weight for burglary\. Map"),
         (("audit.feedback.unpatrolled_reporting_rate={arson: 0.5}",), r"unpatrolled_reporting_rate names 'arson'"),
+        (
+            ("audit.governance.outcomes=[burglary,asault]",),
+            r"outcomes names 'asault', .* Choose from assault, burglary",
+        ),
         ((GROUPS, "audit.underreporting_group=[origin,martian]"), r"audit.underreporting_group=origin/martian is not"),
         ((GROUPS, "audit.underreporting_group=[planet,low]"), r"audit.underreporting_group=planet/low is not"),
         (

@@ -8,6 +8,7 @@ import pytest
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.trial_design import TrialDesign
 from ilp_models.pipeline.plan import allocate_effort
+from tests.audit.audit_inputs import GOVERNANCE
 from tests.pipeline.small_city import run_task
 
 
@@ -18,9 +19,12 @@ def from_run(folder, run, register, *words):
 
 @pytest.mark.slow
 def test_units_of_an_admitted_forecast_are_cells_of_the_audited_rule(tmp_path, shelf, admitted):
-    done = from_run(tmp_path, admitted, shelf / "register.jsonl")
+    unstated = [f"terms.{name}=null" for name in ("goal", "success_criterion", "harm_to_watch", "decided_by")]
+    done = from_run(tmp_path, admitted, shelf / "register.jsonl", *unstated)
     design = TrialDesign.from_json((done.folder / "trial.json").read_bytes())
     assert design.evidence["decision"] == admitted.decision["seal"]
+    assert design.terms.harm_to_watch == GOVERNANCE["harm_to_watch"]  # stated once, for the audit
+    assert design.outcomes == ("assault",)
     plan = allocate_effort(
         admitted.folder, chosen_by="A. Planner", reason="to compare", register=shelf / "register.jsonl"
     )

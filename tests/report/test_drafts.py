@@ -70,6 +70,10 @@ def test_governance_completes_fields_and_leaves_the_others_open(tmp_path, texts)
     empty = records.decision_of(governance=Governance())
     fria = drafts(tmp_path, records.full(empty))["fria.md"].read_text(encoding="utf-8")
     assert f"Owner: [{OPEN}: who is responsible for the use]" in fria
+    assert "Harm to watch: exposure of Upland, by week" in texts["fria.md"]
+    assert "Measured in: Assault" in texts["model_card.md"]
+    assert f"Harm to watch: [{OPEN}: what may get worse, and how it is observed]" in fria
+    assert json.loads(texts["atrs.json"])["tier_2"]["description_and_rationale"]["benefit"].startswith("Goal: fewer")
     assert f"Complaints: [{OPEN}: where residents of the areas can complain]" in fria
 
 

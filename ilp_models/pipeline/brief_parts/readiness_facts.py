@@ -23,7 +23,8 @@ _FIELDS: Final = {
     "complaints": ("complaints",),
     "review_date": ("review_date",),
 }
-_DATES: Final = ("review_date", "retention_until")
+_STATED: Final = "Stated in the audited settings."
+_DATES: Final = ("review_date", "retention_until", "use_until")
 
 
 def facts_of_runs(sources: BriefSources, moment: datetime) -> Mapping[str, ReadinessAnswer]:
@@ -32,7 +33,7 @@ def facts_of_runs(sources: BriefSources, moment: datetime) -> Mapping[str, Readi
     found |= _record_facts(sources, moment)
     week = sources.week
     if week is None:
-        for name in (*_FIELDS, "reviewer", "groups"):
+        for name in (*_FIELDS, "goal", "reviewer", "groups"):
             found[name] = _open("weekly")
         return _by_runs(found, moment)
     found |= _governance_facts(week, moment)
@@ -53,12 +54,15 @@ def _open(kind: str) -> ReadinessAnswer:
 
 def _governance_facts(week: AuditedWeek, moment: datetime) -> dict[str, ReadinessAnswer]:
     settled = Governance.from_dict(week.decision.report.header["governance"])
-    found = {}
-    for name, fields in _FIELDS.items():
-        faults = [fault for field in fields if (fault := _fault(settled, field, moment))]
-        found[name] = ReadinessAnswer(
-            NO if faults else YES, note="; ".join(faults) or "Stated in the audited settings."
-        )
+    faults = {
+        name: [fault for field in fields if (fault := _fault(settled, field, moment))]
+        for name, fields in _FIELDS.items()
+    }
+    faults["goal"] = [*settled.goal_faults(), *([_fault(settled, "use_until", moment)] if settled.use_until else [])]
+    found = {
+        name: ReadinessAnswer(NO if any(one) else YES, note="; ".join(filter(None, one)) or _STATED)
+        for name, one in faults.items()
+    }
     fault = _fault(settled, "reviewer", moment)
     if not fault and is_same_person(str(settled.reviewer), settled.trainer or ""):
         fault = "the reviewer trained the model"

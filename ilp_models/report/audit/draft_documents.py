@@ -100,11 +100,17 @@ def _description(page: AuditPage, record: AuditRecord, facts: DraftFacts) -> dic
         "detailed_description": facts.protocol or "The audit does not state how it measured.",
         "scope": facts.scope,
         "legal_basis": value_or_open_field(record.governance.legal_basis, "law or policy that permits the use"),
-        "benefit": open_field("benefits, and how they are measured"),
+        "benefit": value_or_open_field(_goal_text(record), "benefits, and how they are measured"),
         "previous_process": open_field("the process before this tool"),
         "alternatives_considered": open_field("alternatives that were considered"),
         "process": value_or_open_field(page.process, "the process in which the forecast is used"),
     }
+
+
+def _goal_text(record: AuditRecord) -> str:
+    """Return the goal with its criterion; empty unless both are stated."""
+    goal, criterion = record.governance.goal, record.governance.success_criterion
+    return f"Goal: {goal}. Success: {criterion}" if goal and criterion else ""
 
 
 def _process(page: AuditPage, record: AuditRecord) -> dict[str, Any]:

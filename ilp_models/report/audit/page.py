@@ -65,6 +65,7 @@ def write_audit_page(page: AuditPage, record: AuditRecord, folder: Path, open_fi
 def _governance(record: AuditRecord) -> dict[str, str]:
     """Return the fields of governance as text; an empty list of tainted periods means that none are known."""
     fields = record.governance.to_dict()
+    fields["outcomes"] = ", ".join(fields["outcomes"])
     spans = [f"{one['start']} to {one['end']}: {one['why']}" for one in fields.pop("tainted_periods")]
     none = "none known" if record.header.get("governance") else ""
     return {name: value or "" for name, value in fields.items()} | {"tainted_periods": "; ".join(spans) or none}

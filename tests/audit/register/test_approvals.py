@@ -298,6 +298,32 @@ def test_incomplete_governance_withholds_the_forecast(fault):
     assert bad.reasons[0].startswith("Governance fails: ")
 
 
+@pytest.mark.parametrize("lacking", [{"goal": " - "}, {"outcomes": []}, {"use_until": None}, {"decided_by": ""}])
+def test_a_goal_that_is_not_settled_is_a_review_that_the_reviewer_may_accept(tmp_path, lacking):
+    open_goal = decision(**lacking)
+    assert not open_goal.admitted
+    assert open_goal.reviews == ("goal",)
+    assert (
+        f"needs review: 1 (acceptable: at most 0). Not settled: {next(iter(lacking))} is empty." in open_goal.reasons[0]
+    )
+    register = Register(tmp_path / "own.jsonl")
+    record_decision(register, open_goal, "an analyst")
+    approval = approve(register, open_goal, signing(), FILES)
+    assert replace(open_goal, approval=approval).approved
+    assert approval.reviews == ("goal",)
+
+
+def test_an_end_of_use_that_is_past_cannot_be_accepted():
+    over = decision(use_until="2026-01-05")
+    assert over.reviews == ()
+    assert over.reasons[0].startswith("Governance fails: ")
+
+
+def test_an_outcome_that_is_not_audited_is_refused():
+    with pytest.raises(InputError, match=r"audit\.governance\.outcomes names 'Asault'"):
+        decision(outcomes=["Asault"])
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
