@@ -81,8 +81,7 @@ class TrialPlan:
         """Return the design on the records of a study."""
         self._check_numbers()
         first, audited = self._first_period(study), self._audited()
-        plan = self if audited is None else self._with_goal_of(audited)
-        return plan._design(study, first, audited)
+        return (self if audited is None else self._with_goal_of(audited))._design(study, first, audited)
 
     def _audited(self) -> AllocationResult | None:
         """Return the plan of the run that the source names; None without one."""
