@@ -21,6 +21,7 @@ from ilp_models.domain.grid import Grid, GridSpec
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ScoreTable, is_bound, with_second
+from ilp_models.pipeline.copy_check import copy_warnings
 from ilp_models.pipeline.stored_forecasts import RivalForecast, StoredForecasts, find_stored, select_stored
 from ilp_models.pipeline.study import Study, check_names, open_study
 from ilp_models.pipeline.trials import open_record, record_backtest_trials
@@ -73,6 +74,7 @@ class Backtest:
     storage: Mapping[str, str] = field(default_factory=dict)  # by name, the folder of the stored forecasts
     stored: StoredForecasts = field(default_factory=StoredForecasts)
     rivals: tuple[RivalForecast, ...] = ()  # forecasts that others handed in
+    warnings: tuple[str, ...] = ()  # about forecasts from outside this run that may have seen the counts
     computed: Mapping[str, str] = field(default_factory=dict)  # digests of the replays that no stored forecast is in
     compute: Compute = field(default_factory=LocalProcesses)
     store: Path = Path(STORE)
@@ -281,7 +283,7 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
         raise NotRunError(msg)
     recipes = {name: study.recipe(model) for name, model in models.items()}
     own = [replace(one, recipe=recipes[one.forecaster]) for one in outcome.replays]
-    replays = (*own, *joined)
+    replays, warnings = (*own, *joined), copy_warnings(joined)
     result = Backtest(
         study=study,
         models=dict(models),
@@ -299,12 +301,14 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
                     _protocol(study, data.grid, plan, scoring, replays),
                     _short_past(models, study, cutoffs[0], data.delay(cutoffs[0])),
                     selected.note,
+                    *warnings,
                 ),
             )
         ),
         recipes={**recipes, **{one.name: one.recipe for one in selected.present}},
         storage=storage,
         stored=selected,
+        warnings=warnings,
         computed={one.forecaster: one.digest() for one in own if one.forecaster in outcome.computed and one.lead == 1},
         compute=compute,
         store=Path(store).absolute(),

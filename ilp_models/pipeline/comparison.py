@@ -295,7 +295,7 @@ def comparison_evidence(result: ComparisonResult, command: str = "") -> Comparis
         command=command,
         attribution=study.attribution,
         harm=harm_table(tested.scores),
-        warnings=tuple(one.suspect for one in tested.rivals if one.suspect),
+        warnings=tested.warnings,
         ceiling=ceiling_notes(tested.scores, result.skill, tested.scoring.baseline, result.lead),
     )
 

@@ -14,7 +14,7 @@ import xarray as xr
 
 from ilp_models.audit.register.declarations import begin_of
 from ilp_models.audit.register.register import Register
-from ilp_models.data.rival_table import RivalTable, read_rival_table
+from ilp_models.data.rival_table import read_rival_table
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
@@ -24,10 +24,12 @@ from ilp_models.domain.printable import printable
 from ilp_models.domain.replay import EXPECTED, NEGATIVE_BINOMIAL, QUANTILES, SAMPLES, Replay, ReplayTerms
 from ilp_models.domain.scores import is_bound
 from ilp_models.pipeline.backtesting import Backtest
+from ilp_models.pipeline.copy_check import copy_warnings
 from ilp_models.pipeline.forecast_seal import STATES, Seal, read_seal
+from ilp_models.pipeline.rival_checks import check_observed, check_sample_means, check_values
 from ilp_models.pipeline.rival_units import BacktestUnits, Units
 from ilp_models.pipeline.stored_forecasts import RivalForecast
-from ilp_models.stats.distributions import LEVELS, expected_deviance, fit_dispersion, poisson_deviance, quantiles
+from ilp_models.stats.distributions import LEVELS, fit_dispersion, quantiles
 
 OMIT: Final = "omit"
 FITTED: Final = "fitted"
@@ -37,8 +39,6 @@ _SHORT: Final = 8
 _RECIPE: Final = 16
 _LONGEST_NAME: Final = 60
 _EARLIER_PERIODS: Final = 4  # with fewer known ones the counts are taken as Poisson counts
-_MOST: Final = 1e6  # of any value: beyond it sums and squares lose their digits
-_SUSPECT: Final = 0.5  # share of the error of Poisson counts, the smallest that chance leaves
 _GIVEN: Final = {
     NEGATIVE_BINOMIAL: "with dispersion",
     SAMPLES: "samples, no log score",
@@ -85,8 +85,9 @@ class RivalReader:
         found = Path(path).expanduser().absolute()
         table = given.table
         units = self.units.of_rows(given)
-        _check_values(given)
-        _check_observed(given, units, self._observed)
+        check_values(given)
+        check_observed(given, units, self._observed)
+        check_sample_means(given, units, self.units.periods.start_time)
         first = self.units.periods[0] + int((units.position - units.lead).min()) + 1  # the earliest cutoff
         begins = begin_of(first, self.time_zone)
         seal = read_seal(found, begins, self.register)
@@ -134,7 +135,6 @@ class RivalReader:
             recipe=recipe[:_RECIPE],
             seal=max((part.seal.state for part in parts), key=STATES.index),
             given=given,
-            suspect=_suspicion(shown, replays),
             digests=digests,
             author=", ".join(dict.fromkeys(part.seal.author for part in parts if part.seal.author)),
         )
@@ -226,7 +226,9 @@ def with_rivals(
     reader = RivalReader(backtest.replays, units, study.events.time_zone, dispersion, register)
     read = reader.read(paths, [*backtest.recipes, *backtest.not_run])
     rivals = [one for one, _ in read]
-    replays = (*backtest.replays, *(replay for _, several in read for replay in several))
+    added = [replay for _, several in read for replay in several]
+    replays = (*backtest.replays, *added)
+    warnings = copy_warnings(added)
     note = f"Forecasts of rivals: {', '.join(f'{one.name} ({one.seal}; {one.given})' for one in rivals)}."
     return replace(
         backtest,
@@ -234,7 +236,8 @@ def with_rivals(
         scores=backtest.scoring.run(replays, backtest.grid.area_m2, backtest.grid),
         recipes={**backtest.recipes, **{one.name: one.recipe for one in rivals}},
         rivals=(*backtest.rivals, *rivals),
-        protocol=" ".join([backtest.protocol, note, *(one.suspect for one in rivals if one.suspect)]),
+        warnings=(*backtest.warnings, *warnings),
+        protocol=" ".join([backtest.protocol, note, *warnings]),
     )
 
 
@@ -246,41 +249,6 @@ def _checked_name(name: str, label: str) -> str:
         )
         raise InputError(msg)
     return name
-
-
-def _check_values(given: RivalTable) -> None:
-    """Refuse values that are no counts, and quantiles that fall."""
-    table = given.table
-    names = ["expected", *(name for name in ("dispersion", *QUANTILE_COLUMNS) if name in table), *given.samples]
-    for name in names:
-        values = table[name].to_numpy(dtype=float)
-        wrong = ~((values >= 0) & (values <= _MOST))  # NaN is neither
-        if wrong.any():
-            row = int(wrong.argmax())
-            text = f"{name}={values[row]:g} is not a number from 0 to {_MOST:g}; {wrong.sum():,} row(s) have one"
-            raise given.fault(row, f"{text}. Correct them.")
-    if "q05" in table:
-        steps = np.diff(table[list(QUANTILE_COLUMNS)].to_numpy(dtype=float), axis=1)
-        if (steps < 0).any():
-            row, level = (int(one[0]) for one in np.nonzero(steps < 0))
-            low, high = QUANTILE_COLUMNS[level : level + 2]
-            raise given.fault(row, f"{low} is above {high}. Sort the quantiles of a unit.")
-
-
-def _check_observed(given: RivalTable, units: Units, recorded: dict[int, Floats]) -> None:
-    """Refuse counts that differ from the records; a file need not have any."""
-    if "observed" not in given.table:
-        return
-    ours = np.empty(len(units))
-    for lead, counts in recorded.items():
-        rows, flat = units.of_lead(lead)
-        ours[rows] = counts.ravel()[flat]
-    theirs = given.table["observed"].to_numpy(dtype=float)
-    wrong = ours != theirs
-    if wrong.any():
-        row = int(wrong.argmax())
-        text = f"observed={theirs[row]:g}, and the records have {ours[row]:g}; {wrong.sum()} row(s) differ"
-        raise given.fault(row, f"{text}. Use the same records, or remove the column.")
 
 
 def _earlier_dispersion(expected: Floats, like: Replay) -> Floats:
@@ -295,21 +263,3 @@ def _earlier_dispersion(expected: Floats, like: Replay) -> Floats:
             for kind in range(len(expected)):
                 spread[kind, :, place] = fit_dispersion(observed[kind, :, :known], expected[kind, :, :known])
     return spread
-
-
-def _suspicion(name: str, replays: Sequence[Replay]) -> str:
-    """Return a warning if the error is far below the one that chance leaves at the rival's own rates."""
-    found = [
-        (
-            poisson_deviance(one.observed.values, one.expected.values, 1e-9).mean(),
-            expected_deviance(one.expected.values, 0.0, 1e-9).mean(),
-        )
-        for one in replays
-    ]
-    error, floor = np.mean(found, axis=0)
-    if not error < _SUSPECT * floor:
-        return ""
-    return (
-        f"Check {name}: its error ({error:.4f}) is less than half of what chance leaves if its rates are true "
-        f"({floor:.4f}). It may have seen the recorded counts."
-    )

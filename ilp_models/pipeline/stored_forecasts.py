@@ -80,7 +80,6 @@ class RivalForecast:
     recipe: str  # digits of the digest of the files
     seal: str  # `sealed`, `stated` or `unsealed`; of several files the weakest
     given: str  # what is known of the distribution, in words
-    suspect: str = ""  # a warning about an error that chance does not allow
     digests: tuple[str, ...] = ()  # SHA-256 of each file
     author: str = ""  # as the manifests declare
 

@@ -257,12 +257,51 @@ def test_names_that_are_taken_have_digits_and_parts_of_one_rival_are_joined(back
 
 
 def test_a_copy_of_the_counts_is_told_from_a_forecast(backtest, table, tmp_path):
-    seen = table[KEYS].assign(expected=table["observed"], dispersion=2.0)
-    joined = join(backtest, seen, tmp_path, "seen.csv")
-    assert "Check seen: its error (0.0000) is less than half of what chance leaves" in joined.protocol
-    assert joined.scores.bounds == backtest.scores.bounds  # no ceiling rests on it
-    honest = join(backtest, table[[*KEYS, "expected"]], tmp_path, "honest.csv").protocol
-    assert "Check honest" not in honest
+    plain, counts = table[[*KEYS, "expected"]], table["observed"]
+    some = plain.assign(expected=np.where((counts > 0) & (np.arange(len(counts)) % 10 == 0), counts, plain["expected"]))
+    near = plain.assign(expected=0.5 * (counts + plain["expected"]), dispersion=2.0)
+    texts = {"some": "of its expected counts at lead 1 are within 1e-09 of a whole number", "near": "its error (0."}
+    for name, copy in (("some", some), ("near", near)):
+        joined = join(backtest, copy, tmp_path, f"{name}.csv")
+        assert f"Check {name}: " in joined.protocol
+        assert texts[name] in joined.protocol
+        assert joined.scores.bounds == backtest.scores.bounds  # no ceiling rests on it
+    assert "Check honest" not in join(backtest, plain, tmp_path, "honest.csv").protocol
+
+
+class Seer(MovingAverage):
+    """A forecaster that knows the recorded counts."""
+
+    counts = None
+
+    def _predict(self, periods, steps):
+        expected, dispersion = super()._predict(periods, steps)
+        return np.broadcast_to(self.counts.sel(period=periods).values, expected.shape), dispersion
+
+
+def test_stored_forecasts_of_other_runs_have_the_same_check(backtest, tmp_path, monkeypatch):
+    monkeypatch.setattr(Seer, "counts", backtest.replays[0].observed)
+    settings = {"test_periods": 8, "scoring": backtest.scoring, "compute": ONE_JOB}
+    shared = (backtest.events, SquareGrid(500))
+    models = {"ewma": EWMA(), "seer": Seer()}
+    own = run_backtest(models, *shared, store=tmp_path / "forecasts", **settings)
+    assert own.warnings == ()  # each of its forecasts was made in the run
+    joined = run_backtest({"ewma": EWMA()}, *shared, stored=str(tmp_path), store=backtest.store, **settings)
+    (text,) = joined.warnings
+    assert text.startswith("Check seer: ")
+    assert text in joined.protocol
+
+
+def test_an_expected_count_must_be_the_mean_of_the_samples(backtest, table, tmp_path):
+    one = table[table["lead"] == 1].reset_index(drop=True)
+    early = replace(backtest, replays=tuple(replay for replay in backtest.replays if replay.lead == 1))
+    draws = np.random.default_rng(1).poisson(np.repeat(one[["expected"]].to_numpy(), 50, axis=1))
+    drawn = one[[*KEYS, "expected"]].join(pd.DataFrame(draws, columns=[f"sample_{n}" for n in range(1, 51)]))
+    join(early, drawn, tmp_path)  # differs by chance only
+    moved = drawn.assign(expected=drawn.groupby(["crime_type", "period"])["expected"].transform(lambda x: x.max() - x))
+    for wrong in (drawn.assign(expected=1.5 * drawn["expected"]), drawn.assign(expected=one["observed"]), moved):
+        with pytest.raises(InputError, match=r"row \d+: expected=\S+, and the mean of the 50 samples is \S+ \(\w+ / E"):
+            join(early, wrong, tmp_path)
 
 
 def test_a_seal_needs_a_register_from_before_the_first_period(backtest, table, tmp_path, monkeypatch):
@@ -329,7 +368,7 @@ def test_the_task_shows_rivals_in_the_terminal_the_page_and_every_table(tmp_path
     page = (done.folder / "comparison.html").read_text()
     assert '=HYPERLINK(1) <span class="tag">unsealed</span>' in page
     assert f"handed in as {path}" in page
-    assert "<li>Check seen: its error (0.0000)" in page
+    assert "<li>Check seen: " in page
     assert "HYPERLINK" not in before.text
     both[0].rename(columns={"expected": "forecast"}).to_csv(tmp_path / "wrong.csv")
     with pytest.raises(InputError, match=r"wrong\.csv: no column expected"):
