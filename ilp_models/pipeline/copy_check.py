@@ -40,8 +40,8 @@ def whole_number_hits(expected: Floats, observed: Floats, window: float) -> tupl
 def _whole_numbers(name: str, replays: Sequence[Replay], forecasters: int) -> str:
     """Return a warning if whole numbers are hit more often than a forecast from the past can.
 
-    A whole number is chosen before the count. It then hits with a chance of at most a half, whatever the forecast, and
-    so the hits have at most a binomial distribution. Leads are tested one by one, because they hit the same counts.
+    A whole number is chosen before the count. Any such number hits with a chance of at most a half, so
+    the hits have at most a binomial distribution. Leads are tested one by one, because they hit the same counts.
     """
     limit = ERROR / (forecasters * len(replays) * len(WINDOWS))
     for one in replays:

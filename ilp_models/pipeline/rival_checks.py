@@ -57,8 +57,8 @@ def check_observed(given: RivalTable, units: Units, recorded: Mapping[int, Float
 def check_sample_means(given: RivalTable, units: Units, starts: pd.DatetimeIndex) -> None:
     """Refuse expected counts that are not the means of the samples, beyond what a finite number of draws explains.
 
-    At each cutoff and lead, two sums over all units are compared: that of the counts, and one that weighs each unit by
-    its expected count, which shows a map that differs. Draws of one number may depend on each other over the units.
+    At each cutoff and lead, two sums over all units are compared. One weighs all units alike, the other by their
+    expected counts, which shows a map that differs. Draws of one number may depend on each other over the units.
     """
     if not given.samples:
         return
@@ -68,14 +68,16 @@ def check_sample_means(given: RivalTable, units: Units, starts: pd.DatetimeIndex
     group, number, size = group.ravel(), draws.shape[1], place.shape[1]
     worst = stats.t.ppf(1 - _ERROR / (4 * size), number - 1)  # two sides, two weights
     for weight in (np.ones_like(expected), expected):
-        wanted = np.bincount(group, weight * expected, size)
-        sums = np.stack([np.bincount(group, weight * one, size) for one in draws.T])
-        spread = np.maximum(
-            sums.std(axis=0, ddof=1), _least_spread(sums, np.bincount(group, weight**2 * expected, size))
-        )
+        wanted = _sums(group, weight * expected, size)
+        sums = np.stack([_sums(group, weight * one, size) for one in draws.T])
+        spread = np.maximum(sums.std(axis=0, ddof=1), _least_spread(sums, _sums(group, weight**2 * expected, size)))
         wrong = np.abs(wanted - sums.mean(axis=0)) > worst * spread / np.sqrt(number) + 1e-9 * wanted
         if wrong.any():
             raise _mean_fault(given, np.flatnonzero(group == wrong.argmax()), starts, units, draws)
+
+
+def _sums(group: Ints, values: Floats, size: int) -> Floats:
+    return np.bincount(group, values, size).astype(np.float64)
 
 
 def _least_spread(sums: Floats, poisson: Floats) -> Floats:
