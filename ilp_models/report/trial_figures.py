@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from ilp_models.domain.dose import UNIT
 from ilp_models.domain.grid import Grid
@@ -33,6 +33,7 @@ _PANELS: Final = {"treated_hours": "In periods with treatment", "other_hours": "
 _COLOURS: Final = ("#e3c8e8", "#b687c4", "#7f4697", "#431463")
 _NO_HOURS: Final = ("no hours recorded", "#fdf3c7")
 _HIDDEN: Final = ("hidden: one patrol unit only", "#9aa3ab")
+_TICKS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100)
 _REACH: Final = 4.0  # times the extreme estimates; longer intervals leave the chart
 
 
@@ -159,7 +160,8 @@ def plot_event_study(study: pd.DataFrame, span: str, mark: str = "") -> Figure:
     top = min(max(known["high"].max(), 1.0), max(ends) * _REACH)
     axes.set_yscale("log")
     axes.set(ylim=(bottom / 1.15, top * 1.15), xlim=(study["span"].min() - 0.6, study["span"].max() + 0.6))
-    axes.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
+    wide = top > _REACH * bottom
+    axes.yaxis.set_major_locator(FixedLocator(_TICKS) if wide else MaxNLocator(8, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

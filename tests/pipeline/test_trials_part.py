@@ -43,7 +43,7 @@ def test_the_report_repeats_the_numbers_of_the_run(tmp_path):
     assert main[1] == percent(result.main["ratio"] - 1, 1, sign=True)
     assert main[-1] == "fewer"
     second = result.effects[result.effects["role"] == "secondary"]
-    assert [row[0] for row in others] == second["outcome"].tolist()
+    assert [row[0] for row in others] == ["a", "b", "c (found by patrols)"]
     assert [row[1] for row in others] == [percent(one - 1, 1, sign=True) for one in second["ratio"]]
     judgement = next(one for one in brief.judgements if one.text == result.headline)
     assert judgement.confidence == "high"
@@ -62,6 +62,15 @@ def test_a_result_without_registration_is_observational_and_no_effect_is_said(tm
     assert judgement.confidence == "low"
     assert judgement.basis.endswith("limits: no register")
     assert part_of(brief).tables[1].rows[0][-1].endswith("no effect shown, observational")
+
+
+@pytest.mark.parametrize(("weeks", "confidence"), [(70, "low"), (78, "moderate")])
+def test_findings_lower_the_confidence(tmp_path, weeks, confidence):
+    design = replace(DESIGN, signed={"who": "chief", "reason": "a pilot"})
+    register = registered(tmp_path, design)
+    result = evaluate(design, recorded(weeks=weeks), register=register)
+    ilp.write_trial_evaluation(result, tmp_path / "evaluate-trial" / "2027-01-05-run", register=register)
+    assert brief_of(tmp_path).judgements[0].confidence == confidence
 
 
 def test_a_changed_evaluation_is_not_repeated(tmp_path):

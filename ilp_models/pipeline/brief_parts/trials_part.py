@@ -9,6 +9,7 @@ from ilp_models.audit.register.register import RegisterEntry, RegisterState
 from ilp_models.domain.brief import BriefPart, BriefSection, BriefTable, KeyJudgement
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.timing import SIMULATED
+from ilp_models.evaluation.outcomes import TYPE
 from ilp_models.pipeline.run_record import RunRecord
 from ilp_models.pipeline.trial_register import EVALUATED, TRIAL
 from ilp_models.report.formatting import percent
@@ -17,6 +18,7 @@ from ilp_models.report.trial_text import OBSERVATIONAL
 
 _UNKNOWN: Final = "not known"
 _NUMBERS: Final = ("ratio", "ratio_low", "ratio_high", "events", "events_low", "events_high", "p_value", "p_adjusted")
+_WEAK: Final = {"few assignments", "few events", "no events", "not over", "one treated unit"}  # of no conclusion
 _NOT_MEASURED: Final = "The trial counts recorded crimes. It measures no stops, complaints or trust."
 _CHANGED: Final = (
     "The register has no evaluation with this digest: evaluation.json was changed, or made with another register. Its "
@@ -49,7 +51,7 @@ def _evaluated(content: Mapping[str, Any], trials: BriefTable) -> BriefPart:
     span = f"{content['scheme']}, {content['start']} to {content['last_day']}"
     judgement = KeyJudgement(
         f"{mark}{content['headline']}",
-        "low" if observational else "moderate" if limits else "high",
+        "low" if observational or _WEAK & {one["check"] for one in limits} else "moderate" if limits else "high",
         f"field trial: {span}; limits: {named or 'no finding limits it'}",
     )
     sentences = (
@@ -78,7 +80,8 @@ def _effects_table(rows: list[Mapping[str, Any]], confidence: str) -> BriefTable
         known = {name: float("nan") if row[name] is None else float(row[name]) for name in _NUMBERS}
         text = effect_texts({**row, **known})
         p_value = text["p_value"] if row["role"] == "main" else text["p_adjusted"]
-        shown.append((text["outcome"], text["change"], text["interval"], p_value, text["conclusion"]))
+        outcome = text["outcome"] if text["kind"] in ("", TYPE) else f"{text['outcome']} ({text['kind']})"
+        shown.append((outcome, text["change"], text["interval"], p_value, text["conclusion"]))
     labels = ("Outcome", "Change", f"{confidence} interval", "p", "Conclusion")
     caption = "Effect of assigning places to treatment; p of other outcomes is adjusted"
     return BriefTable(caption, labels, tuple(shown), (1, 2, 3))
