@@ -6,7 +6,7 @@ python3 experiments/reproduce.py toronto-weekly --tolerance 1e-4
 
 Files that an experiment needs follow its name, in the order of the names in capitals in its commands. The committed
 files stay as they are; the new ones are in outputs/reproduce/<experiment>. The exit code is 1 if a table differs by
-more than the tolerance.
+more than the tolerance, or if no table was written. A table that the commands did not write is not compared.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -89,21 +89,24 @@ def main(words: list[str]) -> int:
     for folder in (new, kept):
         shutil.rmtree(folder, ignore_errors=True)
     copy(written, kept)
+    before = write_times(slug)
     try:
         for command in commands:
             show(f"$ {shlex.join(command)}")
             subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})  # noqa: S603
         copy([EXPERIMENTS / slug], new.parent)
+        old = {name for name, moment in write_times(slug).items() if before.get(name) == moment}
     except (OSError, subprocess.CalledProcessError) as error:
         sys.stderr.write(f"reproduce.py: {error}\n")
         return 1
     finally:
         restore(written, kept)
-    tables, found = compare(kept / slug, new, options.tolerance) if kept.is_dir() else (0, [])
+    tables, found = compare(kept / slug, new, options.tolerance, old)
     shutil.rmtree(kept)
     beyond = f"{len(found)} differences beyond {options.tolerance:g}"
-    show(*found, f"{slug}: {tables} tables compared, {beyond}. New files: {new}")
-    return 1 if found else 0
+    show(*found, *(f"{name}: not compared, because no command wrote it" for name in sorted(old)))
+    show(f"{slug}: {tables} tables compared, {beyond}. New files: {new}")
+    return 1 if found or (old and not tables) else 0
 
 
 def show(*lines: str) -> None:
@@ -113,11 +116,14 @@ def show(*lines: str) -> None:
 
 
 def fill(commands: Sequence[str], files: Sequence[str]) -> list[list[str]]:
-    """Return commands as words, with the files of the user in them; ValueError if their number differs."""
+    """Return commands as words, with the files of the user in them; ValueError if one is missing."""
     names = list(dict.fromkeys(name for command in commands for name in PLACEHOLDER.findall(command)))
     if len(names) != len(files):
         wanted = ", ".join(names) or "no file"
         message = f"this experiment needs {wanted}, and {len(files)} were given"
+        raise ValueError(message)
+    for file in (file for file in files if not Path(file).exists()):
+        message = f"{file} does not exist"
         raise ValueError(message)
     given = dict(zip(names, (str(Path(file).absolute()) for file in files), strict=True))
     python = str(ROOT / VENV) if (ROOT / VENV).exists() else sys.executable
@@ -126,6 +132,11 @@ def fill(commands: Sequence[str], files: Sequence[str]) -> list[list[str]]:
         [paths.get(word, PLACEHOLDER.sub(lambda found: given[found[0]], word)) for word in shlex.split(command)]
         for command in commands
     ]
+
+
+def write_times(slug: str) -> dict[str, int]:
+    """Return when each table of an experiment was written: a table that a run leaves alone proves nothing."""
+    return {path.name: path.stat().st_mtime_ns for path in (EXPERIMENTS / slug).glob("*.csv") if path.name != RECORD}
 
 
 def copy(paths: Sequence[Path], into: Path) -> None:
@@ -146,9 +157,9 @@ def restore(paths: Sequence[Path], kept: Path) -> None:
             shutil.copyfile(one, path / one.relative_to(kept / path.name) if path.is_dir() else path)
 
 
-def compare(committed: Path, new: Path, tolerance: float) -> tuple[int, list[str]]:
-    """Return how many tables were compared, and a line for each difference beyond the tolerance."""
-    names = sorted(path.name for path in committed.glob("*.csv") if path.name != RECORD)
+def compare(committed: Path, new: Path, tolerance: float, old: Collection[str]) -> tuple[int, list[str]]:
+    """Return how many tables were compared, all but the old ones, and a line for each difference."""
+    names = sorted(path.name for path in committed.glob("*.csv") if path.name not in {RECORD, *old})
     found: list[str] = []
     for name in names:
         if (new / name).is_file():

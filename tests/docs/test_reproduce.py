@@ -34,6 +34,7 @@ def test_every_experiment_has_declared_commands_that_its_page_shows(reproduce):
         (TABLE.replace("2.0", "2.1"), 1, "skill.csv, line 3, value: 2.0, now 2.1"),
         (TABLE.replace("b,", "c,"), 1, "skill.csv, line 3, name: b, now c"),
         (TABLE + "c,3.0,9\n", 1, "skill.csv: 3 lines"),
+        ("", 1, "skill.csv: not compared, because no command wrote it\nsmall: 0 tables compared"),
     ],
 )
 def test_differences_are_listed_and_committed_files_stay(reproduce, tmp_path, monkeypatch, capsys, now, code, line):
@@ -43,7 +44,9 @@ def test_differences_are_listed_and_committed_files_stay(reproduce, tmp_path, mo
     (tmp_path / "README.md").write_text("front\n")
     (tmp_path / "input.csv").write_text(now)
     (folder / "run.py").write_text(
-        "import shutil, sys\nshutil.copy(sys.argv[1], 'experiments/small/skill.csv')\nopen('README.md', 'w').close()\n"
+        "import shutil, sys\nif open(sys.argv[1]).read():\n"
+        "    shutil.copy(sys.argv[1], 'experiments/small/skill.csv')\n"
+        "open('README.md', 'w').close()\n"
     )
     monkeypatch.setattr(reproduce, "ROOT", tmp_path)
     monkeypatch.setattr(reproduce, "EXPERIMENTS", tmp_path / "experiments")
@@ -52,11 +55,13 @@ def test_differences_are_listed_and_committed_files_stay(reproduce, tmp_path, mo
     assert line in capsys.readouterr().out
     assert (folder / "skill.csv").read_text() == TABLE
     assert (tmp_path / "README.md").read_text() == "front\n"
-    assert (tmp_path / "outputs" / "reproduce" / "small" / "skill.csv").read_text() == now
+    assert (tmp_path / "outputs" / "reproduce" / "small" / "skill.csv").read_text() == (now or TABLE)
 
 
 def test_missing_files_of_the_user_are_named(reproduce):
     with pytest.raises(ValueError, match="needs CALLS, DISTRICTS, and 0 were given"):
         reproduce.fill(reproduce.COMMANDS["portland-nij"], [])
+    with pytest.raises(ValueError, match=r"no\.parquet does not exist"):
+        reproduce.fill(reproduce.COMMANDS["portland-nij"], [sys.executable, "no.parquet"])
     (words,) = reproduce.fill(reproduce.COMMANDS["portland-nij"], [sys.executable, sys.executable])
     assert words[2] == f"data.path={sys.executable}"
