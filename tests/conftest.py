@@ -3,6 +3,16 @@
 import pytest
 from matplotlib.figure import Figure
 
+RUNS_TASKS = ("run_task", "run_apart")  # what tests call to run whole tasks, which takes seconds
+
+
+def pytest_collection_modifyitems(items):
+    """Mark every test of a module that runs whole tasks as slow."""
+    for item in items:
+        module = getattr(item, "module", None)
+        if any(callable(getattr(module, name, None)) for name in RUNS_TASKS):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture
 def undrawn(monkeypatch):

@@ -155,6 +155,7 @@ def _digest_of(folders: Sequence[str], libraries: Sequence[str]) -> str:
     return digest_of(code, [[name, version(name)] for name in libraries])
 
 
+@cache  # both digests read many of the same files
 def code_only(source: str) -> str:
     """Return Python source without docstrings, comments, blank lines and spaces at the ends of lines.
 

@@ -13,7 +13,7 @@ from ilp_models.explain.explain import Explain
 from tests.builders import harm_sets
 from tests.pipeline.small_city import GROUPS, build_task
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 
 LENIENT = Feedback(periods=8, refit_every=8, replicates=2, training_periods=60, unpatrolled_reporting_rate=1.0)
 

@@ -19,6 +19,8 @@ from ilp_models.domain.errors import WithheldError
 from ilp_models.domain.finding import State
 from tests.audit import audit_inputs as inputs
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 FILES = {"forecast.parquet": "a" * 64}
 

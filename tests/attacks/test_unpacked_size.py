@@ -21,6 +21,8 @@ from ilp_models.pipeline import audit_archive
 from ilp_models.pipeline.audit_archive import _residents
 from tests.data.sheets import write_ods_content, write_xlsx
 
+pytestmark = pytest.mark.slow
+
 GIB = 1 << 30
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.bad_input.run_commands import MODELS, OWN_DATA, WEEKLY, finished_runs, run_folders, sample_records
 
+pytestmark = pytest.mark.slow
+
 
 def kept(table, **write):
     return lambda path: table.to_csv(path, index=False, **write)

@@ -6,6 +6,8 @@ from omegaconf import OmegaConf
 from ilp_models.cli.app import App, find_configs
 from ilp_models.cli.help import find_tasks
 
+pytestmark = pytest.mark.slow
+
 _CITY = """\
 # @package _global_
 # Ours

@@ -10,6 +10,8 @@ from ilp_models.explain.explain import Explain
 from tests.builders import city, events_of, layers_on, poisson_counts
 from tests.conformance.configured_forecasters import NAMES, WHOLE, forecaster
 
+pytestmark = pytest.mark.slow
+
 CALENDAR = Calendar()
 
 

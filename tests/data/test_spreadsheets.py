@@ -17,6 +17,8 @@ from tests.builders import events_at
 from tests.data.csv_records import COLUMNS, HEADER, rows
 from tests.data.sheets import XLS, write_ods, write_xlsx
 
+pytestmark = pytest.mark.slow
+
 NAMES = HEADER.split(",")
 
 

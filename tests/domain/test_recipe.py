@@ -248,6 +248,7 @@ def test_every_supported_python_sees_the_same_code(python, tmp_path):
             [
                 "import ast, hashlib, io, sys, tokenize",
                 "from collections.abc import Iterator, Sequence",
+                "from functools import cache",
                 "from pathlib import Path",
                 *functions,
                 "for path in sorted(Path(sys.argv[1]).rglob('*.py')):",

@@ -141,6 +141,7 @@ def test_powers_that_are_neither_poisson_nor_tweedie_are_refused(power, history)
         LightGBM(FAMILIES, None, variance_power=power, **SMALL).fit(history)
 
 
+@pytest.mark.slow
 def test_a_fit_in_two_steps_gives_the_text_of_a_fit_in_one():
     rng = np.random.default_rng(3)
     rows, counts, weight = rng.normal(size=(3000, 4)), rng.poisson(1.5, 3000), rng.uniform(0.5, 2, 3000)

@@ -77,6 +77,7 @@ def test_the_dispersion_is_fitted_out_of_sample(history):
         assert forecaster.dispersion_[kind] == pytest.approx(oracle, rel=0.02, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_weighted_rates_are_the_regression_with_a_log_offset(history):
     settings = {"num_leaves": 7, "min_child_samples": 30, "learning_rate": 0.1, "reg_lambda": 0.0, "max_bin": 63}
     exact = {"poisson_max_delta_step": 0.1, "deterministic": True, "force_row_wise": True, "verbosity": -1}

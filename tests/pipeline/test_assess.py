@@ -13,6 +13,8 @@ from ilp_models.domain.errors import InputError
 from ilp_models.pipeline.assess import run
 from tests.pipeline.small_city import build_task
 
+pytestmark = pytest.mark.slow
+
 NAMES = {"groups.html", "groups.csv", "pairs.csv", "requirements.csv", "disagreement.csv", "groups.json"}
 
 

@@ -10,6 +10,8 @@ from ilp_models.pipeline.before_backtest import check_before_backtest
 from ilp_models.pipeline.study import open_study
 from tests.pipeline.small_city import GROUPS, TYPES, build_task
 
+pytestmark = pytest.mark.slow
+
 HARM = "harm=[csi_2009,ons_css]"
 
 

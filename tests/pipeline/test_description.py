@@ -16,6 +16,8 @@ from ilp_models.domain.intake import IntakeReport
 from ilp_models.pipeline.description import FACTS, NOT_A_FORECAST, WORKBOOK, named_tables
 from ilp_models.report.description_page import headlines
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def events():

@@ -17,6 +17,8 @@ from ilp_models.domain.trial_design import TrialDesign, TrialTerms
 from ilp_models.evaluation.schemes import MatchedPairs
 from tests.builders import city, events_of, harm_sets
 
+pytestmark = pytest.mark.slow
+
 GRID = city(6, 6)
 CELLS = [str(cell) for cell in GRID.cells]
 WEEKS, BEFORE, DURING = 78, 52, 26

@@ -16,6 +16,8 @@ from ilp_models.pipeline.intake import TrialRead, next_command, option_name, sug
 from tests.bad_input.run_commands import run_in_process
 from tests.pipeline.messy_exports import EXPORTS, records, semicolons_and_decimal_commas, survey_feet
 
+pytestmark = pytest.mark.slow
+
 QUICK = (
     *("compute.jobs=1", "bootstrap.draws=100", "tracking=memory"),
     *("export.formats=[csv]", "grid.size=500"),
@@ -83,7 +85,6 @@ def test_columns_formats_and_place_of_a_messy_export_are_found(export, tmp_path,
     assert suggested.questions == ()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("export", EXPORTS, ids=lambda one: one.__name__)
 def test_a_messy_export_becomes_a_first_grid_with_the_printed_command(export, ilp, tmp_path):
     begun = time.monotonic()

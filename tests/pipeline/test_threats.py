@@ -18,6 +18,8 @@ from ilp_models.strategy.threats.judgements import JudgementScheme
 from ilp_models.strategy.threats.scenarios import Scenarios
 from tests.model.long_city import city_events
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ilp.LongHorizons(city_months=12, area_months=12, city_days=0, origins=2, area_origins=0)
 
 

@@ -19,6 +19,8 @@ from tests.report import audit_records as records
 from tests.report.browser import axe_result, find_axe, find_browser, printed_pages
 from tests.report.html_page import Page
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = ["decision", "summary", "sides", "ratios", "findings", "flagged", "explanation", "sensitivity", "feedback"]
 SECTIONS += ["frontier", "records", "again", "caveats"]
 
@@ -305,7 +307,6 @@ def test_a_long_table_states_how_many_rows_are_not_shown(tmp_path):
     assert "70 more rows are in report.json" in page_of(tmp_path / "report.html").text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["folder", "bare_path"])
 def test_axe_finds_no_violation_and_enough_contrast(name, request, tmp_path):
     axe, browser = find_axe(), find_browser()
@@ -317,7 +318,6 @@ def test_axe_finds_no_violation_and_enough_contrast(name, request, tmp_path):
     assert found["contrast"] > 100
 
 
-@pytest.mark.slow
 def test_what_does_not_speak_against_the_forecast_is_folded_in_print(folder, tmp_path):
     browser = find_browser()
     if browser is None:
@@ -328,7 +328,6 @@ def test_what_does_not_speak_against_the_forecast_is_folded_in_print(folder, tmp
     assert printed_pages(folder / "report.html", browser, tmp_path) < 0.5 * printed_pages(opened, browser, tmp_path)
 
 
-@pytest.mark.slow
 def test_axe_finds_violations_in_a_broken_page(bare_path, tmp_path):
     axe, browser = find_axe(), find_browser()
     if axe is None or browser is None:

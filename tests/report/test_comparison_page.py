@@ -13,6 +13,8 @@ from tests.report.comparison_evidence import comparison_evidence
 from tests.report.html_page import Page, contrast
 from tests.report.images import pixels
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = ["result", "leaderboard", "pairs", "parts", "places", "calibration", "consistency", "methods", "provenance"]
 
 

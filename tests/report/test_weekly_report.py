@@ -13,6 +13,8 @@ from tests.report.comparison_evidence import skills_of
 from tests.report.html_page import Page, contrast
 from tests.report.weekly_evidence import evidence_of, scores_of
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = ["decision", "numbers", "places", "comparison", "explanation", "audit", "intake", "provenance", "caveats"]
 
 

@@ -83,6 +83,7 @@ def test_family_wise_error_rate_is_kept():
     assert false / 120 < 0.11  # 0.05, and three standard errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("baseline", ["a", "c", "f"])
 @pytest.mark.parametrize("seed", range(8))
 def test_the_skill_over_the_baseline_has_the_verdict_of_the_pair(seed, baseline):
@@ -105,6 +106,7 @@ def test_the_skill_over_the_baseline_has_the_verdict_of_the_pair(seed, baseline)
     assert adjusted.reset_index()[unchanged].equals(skill[unchanged])
 
 
+@pytest.mark.slow
 def test_without_the_adjustment_a_tie_was_called_better():
     """The contradiction of earlier pages: one of these seeds is enough for it."""
     found = []

@@ -9,6 +9,8 @@ from ilp_models.domain.errors import InputError, NotRunError, StorageError
 from ilp_models.tuning.search import OptunaSearch
 from ilp_models.tuning.trials import ScoreSums
 
+pytestmark = pytest.mark.slow
+
 SPACE = {"x": {"low": -1.0, "high": 1.0}, "n": {"low": 1, "high": 100, "log": True}, "way": {"choices": [[1, 2], "no"]}}
 START = {"n": 90, "way": "no", "x": -0.9}
 

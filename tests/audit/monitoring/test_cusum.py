@@ -148,6 +148,7 @@ def noise(seed, count, new=NEW):
     return 0.1 + 0.01 * np.random.default_rng(seed).normal(size=(AUDITED + new, count))
 
 
+@pytest.mark.slow
 def test_without_a_change_breaches_are_as_rare_as_stated():
     families = [Monitoring().evaluate(series(noise(seed, 20)), 52) for seed in range(300)]
     stated = families[0].facts["false_alarms_a_year"]["any_series"]

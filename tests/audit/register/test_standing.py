@@ -26,6 +26,8 @@ from ilp_models.audit.register.standing import StandingTerms
 from ilp_models.domain.errors import InputError, WithheldError
 from tests.audit import audit_inputs as inputs
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
 FILES = {"forecast.parquet": "a" * 64}

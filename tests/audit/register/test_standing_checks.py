@@ -37,6 +37,8 @@ from tests.audit.register.test_standing import (
     signing,
 )
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["first", "register"]  # fixtures
 OBJECTION = {"area": "West", "text": "too many patrols", "made_by": "resident"}
 
