@@ -11,6 +11,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.errors import UsageError
+from ilp_models.cli.help import find_options
 from ilp_models.domain.region_plan import key_of
 
 ALLOWED: Final = (
@@ -71,6 +72,17 @@ def check_folder(folder: Path) -> None:
         plain = OmegaConf.to_container(OmegaConf.load(path))
         if _holds_hydra(plain):
             _refuse(path)
+
+
+def check_names(packaged: Path, folder: Path, words: Iterator[Override]) -> None:
+    """Raise UsageError if a chosen option is packaged and also the user's: Hydra reads the packaged file."""
+    ours, own = find_options([packaged]), find_options([folder])
+    for word in words:
+        group, name = word.key_or_group, str(word.value())
+        if name in ours.get(group, {}) and name in own.get(group, {}):
+            path = own[group][name]
+            msg = f"{path} would not be read, because {group}={name} is a packaged option. Rename your file."
+            raise UsageError(msg)
 
 
 def _holds_hydra(plain: Any) -> bool:

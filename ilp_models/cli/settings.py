@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ilp_models.cli.errors import UsageError
 from ilp_models.cli.help import find_options, find_package, find_tasks, read_comments, read_help
-from ilp_models.cli.hydra_settings import check_folder, check_words, compose_settings
+from ilp_models.cli.hydra_settings import check_folder, check_names, check_words, compose_settings
 from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
 from ilp_models.cli.renamed_settings import OPTIONS, first_renamed
 from ilp_models.cli.run_settings import FROM_RUN
@@ -155,17 +155,7 @@ class Settings:
         check_words(self._parsed())
         if self.extra is not None:
             check_folder(self.extra)
-            self._check_names(self.extra)
-
-    def _check_names(self, folder: Path) -> None:
-        """Raise UsageError if a chosen option is packaged and also the user's: Hydra reads the packaged file."""
-        packaged, own = find_options([self.configs]), find_options([folder])
-        for word in self._parsed():
-            group, name = word.key_or_group, str(word.value())
-            if name in packaged.get(group, {}) and name in own.get(group, {}):
-                path = own[group][name]
-                msg = f"{path} would not be read, because {group}={name} is a packaged option. Rename your file."
-                raise UsageError(msg)
+            check_names(self.configs, self.extra, self._parsed())
 
     def check_renamed(self) -> None:
         """Raise UsageError for a renamed setting or option in the command or in a file of the user."""
