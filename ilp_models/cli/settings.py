@@ -268,11 +268,8 @@ class Settings:
             elif not isinstance(value, dict | list) and not key.endswith("_target_") and "." not in key:
                 uncommented.append(f"{full}={_as_text(value)}{f' (follows {source})' if source else ''}")
         if uncommented:
-            lines.append(
-                textwrap.fill(
-                    ", ".join(uncommented), 112, initial_indent=_IN, subsequent_indent=_IN, break_on_hyphens=False
-                )
-            )
+            text = ", ".join(uncommented)
+            lines.append(textwrap.fill(text, 112, initial_indent=_IN, subsequent_indent=_IN, break_on_hyphens=False))
         return lines
 
 
