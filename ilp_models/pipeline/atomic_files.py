@@ -25,7 +25,8 @@ def write_all_or_none(
             complete = [Path(temporary, name) for name in writers]
             for path, write in zip(complete, writers.values(), strict=True):
                 write(path)
-            complete += sorted(Path(temporary, FIGURES).glob("*"))
+            # before the others, because the last file of a run often says that it is whole
+            complete = [*sorted(Path(temporary, FIGURES).glob("*")), *complete]
             for path in complete if owner_only else ():
                 path.chmod(_OWNER_ONLY)
             targets = [folder / path.relative_to(temporary) for path in complete]
