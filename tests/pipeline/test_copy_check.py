@@ -42,7 +42,7 @@ def test_eleven_copies_are_flagged_and_ten_are_not():
 @pytest.mark.parametrize("most", [1.0, 0.5])
 def test_honest_forecasts_are_flagged_as_rarely_as_stated(most):
     """With the count that is most likely as the expected one, where that has the largest chance that it can have."""
-    generator, cities = np.random.default_rng(5), 400
+    generator, cities = np.random.default_rng(5), 200
     flagged = 0
     for _ in range(cities):
         draws = generator.poisson(1.0, (60, 10)) if most == 1 else generator.binomial(1, most, (60, 10))
