@@ -15,6 +15,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.trial_design import TrialDesign
 from ilp_models.domain.trial_finding import TrialFinding
 from ilp_models.evaluation.outcomes import first_period
+from ilp_models.stats.suppression import suppressed
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -123,7 +124,8 @@ class Compliance:
     def map_table(self) -> pd.DataFrame:
         """Return hours of each place in periods with and without treatment.
 
-        Hours of a place that never had more than one patrol unit are left out, because they are those of one crew.
+        Hours of a place that never had more than one patrol unit are left out, because they are those of one crew. If
+        that is a single place, the one with the fewest hours is left out too: the total would reveal the first.
         """
         rows = self._inside
         given = self.treated[rows["unit"].to_numpy(), rows["number"].to_numpy()]
@@ -135,7 +137,8 @@ class Compliance:
             crews=("crews", "max"),
         )
         sums["unit"] = [self.design.units[one] for one in sums["unit"]]
-        sums["suppressed"] = sums.pop("crews") < _FEWEST_CREWS
+        whole = (sums["treated_hours"] + sums["other_hours"]).to_numpy(dtype=float)
+        sums["suppressed"] = suppressed(whole, 0, also=(sums.pop("crews") < _FEWEST_CREWS).to_numpy())
         sums.loc[sums["suppressed"], ["treated_hours", "other_hours"]] = np.nan
         return sums.rename_axis("place").reset_index()
 

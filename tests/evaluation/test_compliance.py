@@ -33,17 +33,18 @@ def test_dose_is_compared_with_the_assignment_by_hand():
     assert facts["dose elsewhere"] == {"hours": 0.75, "zone": 0.75}
     assert facts["dose at another time"] == {"rows": 1}
     assert facts["columns dropped"] == {"columns": "remarks"}
-    assert facts["dose suppressed"] == {"places": 1}
+    assert facts["dose suppressed"] == {"places": 2}
     assert all(one.text for one in found.findings())
     assert found.by_period()["treated_with_dose"].tolist() == [1, 1, 0]
 
 
-def test_hours_of_one_crew_are_not_in_the_map():
+def test_hours_of_one_crew_are_not_in_the_map_and_do_not_follow_from_the_total():
     table = compliance().map_table().set_index("place")
-    assert table.loc["b", "suppressed"]
-    assert np.isnan(table.loc["b", "treated_hours"])
-    assert table.loc["a", ["treated_hours", "other_hours", "unit"]].tolist() == [4, 0, "north"]
-    assert table.loc["c", "other_hours"] == 5
+    assert table["suppressed"].to_dict() == {"a": True, "b": True, "c": False}  # after b, a has the fewest hours
+    assert table.loc[["a", "b"], ["treated_hours", "other_hours"]].isna().all(axis=None)
+    assert table.loc["c", ["treated_hours", "other_hours", "unit"]].tolist() == [0, 5, "south"]
+    several = compliance([(place, day, hours, 2) for place, day, hours, _ in ROWS]).map_table()
+    assert not several["suppressed"].any()
 
 
 def test_unknown_places_are_refused():
