@@ -2,9 +2,11 @@
 
 python experiments/default-forecaster/run.py PATH
     writes results.csv and the table of README.md, and adds a line for each trial to trials.csv
+python experiments/default-forecaster/run.py test
+    writes test.csv and the second table: the chosen default and the one before, in the test year of Toronto
 
-PATH is a folder with chicago_sthsl/events.parquet. The records of Toronto are bundled. Everything ends with 2020: the
-test weeks of the comparison experiments are never read.
+PATH is a folder with chicago_sthsl/events.parquet. The records of Toronto are bundled. All trials end with 2020: the
+test weeks of the comparison experiments are read by `test` alone, after the choice.
 """
 
 import re
@@ -12,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +32,7 @@ from ilp_models.pipeline.trials import record_backtest_trials  # noqa: E402
 from ilp_models.stats.filters import exponential_means  # noqa: E402
 from ilp_models.tracking.trial_record import TrialRecord  # noqa: E402
 
-MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
+MARKED = r"(<!-- {0} -->\n).*?(<!-- end of {0} -->)"
 BASELINE = "lightgbm"
 BEST_ALONE = "bagged, level memory"
 WEEKS = {"Toronto": 104, "Chicago": 52}
@@ -76,7 +79,9 @@ class GammaPoisson:
 
 
 def main(words: list[str]) -> int:
-    """Run all trials and write the results."""
+    """Run all trials, or the test of the chosen one, and write the results."""
+    if words == ["test"]:
+        return score_test()
     code, rows = ilp.describe_code(), []
     for city in WEEKS:
         tested = backtest(city, Path(words[0]))
@@ -84,10 +89,41 @@ def main(words: list[str]) -> int:
         rows.append(skills(tested).assign(city=city))
     table = pd.concat(rows, ignore_index=True)
     table.to_csv(FOLDER / "results.csv", index=False, float_format="%.8g", lineterminator="\n")
-    page = FOLDER / "README.md"
-    text = "\n".join([*lines(table), "", f"Made with {code}.", "", ""])
-    page.write_text(MARKED.sub(lambda found: found[1] + text + found[2], page.read_text("utf-8")), encoding="utf-8")
+    write_part("results", [*lines(table), "", f"Made with {code}."])
     return 0
+
+
+def score_test() -> int:
+    """Score the chosen default against the one before it in the test year, and write the result."""
+    code = ilp.describe_code()
+    tested = ilp.run_backtest(
+        {"earlier default": ilp.LightGBM(**OLD), "chosen default": ilp.LightGBM()},
+        ilp.load_toronto(),
+        ilp.SquareGrid(500),
+        test_periods=52,
+        refit_every=REFIT_EVERY,
+        baseline="earlier default",
+    )
+    record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
+    table = tested.skill()
+    table = table[table["forecaster"] == "chosen default"]
+    table.to_csv(FOLDER / "test.csv", index=False, float_format="%.8g", lineterminator="\n")
+    rows = ["", "| crime type | skill of the chosen over the earlier default |", "|---|---|"]
+    rows += [f"| {one.crime_type} | {interval(one)} |" for one in table.itertuples()]
+    write_part("test", [*rows, "", f"Made with {code}."])
+    return 0
+
+
+def write_part(name: str, rows: list[str]) -> None:
+    """Write a marked part of the page."""
+    page, text = FOLDER / "README.md", "\n".join([*rows, "", ""])
+    marked = re.compile(MARKED.format(name), re.DOTALL)
+    page.write_text(marked.sub(lambda found: found[1] + text + found[2], page.read_text("utf-8")), encoding="utf-8")
+
+
+def interval(row: Any) -> str:
+    """Return a skill with its interval and verdict."""
+    return f"{row.skill:+.3%} [{row.low:+.3%}, {row.high:+.3%}] {row.verdict}"
 
 
 def read(city: str, path: Path) -> ilp.Events:
@@ -152,10 +188,7 @@ def skill_lines(table: pd.DataFrame) -> list[str]:
     first = wide["Toronto"]["skill"].sort_values(ascending=False).index
     rows = ["", f"| trial | {' | '.join(wide)} |", "|---" * (len(wide) + 1) + "|"]
     for name in first:
-        cells = [
-            f"{one.skill:+.3%} [{one.low:+.3%}, {one.high:+.3%}] {one.verdict}"
-            for one in (part.loc[name] for part in wide.values())
-        ]
+        cells = [interval(one) for one in (part.loc[name] for part in wide.values())]
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return rows
 
