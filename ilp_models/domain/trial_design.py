@@ -8,7 +8,9 @@ from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.governance import Governance, is_blank
@@ -184,6 +186,24 @@ class TrialDesign:
     def treated(self) -> npt.NDArray[np.bool_]:
         """The assignment, shape (units, periods)."""
         return np.array([[sign == "1" for sign in word] for word in self.assignment], dtype=bool)
+
+    @property
+    def first_period(self) -> pd.Period:
+        """The first period; InputError if the first day is not the first day of a period."""
+        day = pd.Timestamp(self.start)
+        period = pd.Period(day, freq=Calendar(self.period_unit, self.week_start).freq)
+        if period.start_time != day:
+            msg = (
+                f"The trial starts on {self.start}, and its {self.period_unit} on {period.start_time:%Y-%m-%d}. "
+                "A trial starts with a whole period; design it again."
+            )
+            raise InputError(msg)
+        return period
+
+    @property
+    def span(self) -> pd.PeriodIndex:
+        """The periods of the trial."""
+        return pd.period_range(self.first_period, periods=self.periods)
 
     @property
     def randomised(self) -> bool:

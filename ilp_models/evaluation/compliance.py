@@ -14,7 +14,6 @@ from ilp_models.domain.dose import CELL, Dose
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.trial_design import TrialDesign
 from ilp_models.domain.trial_finding import TrialFinding
-from ilp_models.evaluation.outcomes import first_period
 from ilp_models.stats.suppression import suppressed
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -67,7 +66,7 @@ class Compliance:
         zone = {cell for one in design.zones for cell in one}
         return table.assign(
             unit=table["place"].map(owner).fillna(_OUTSIDE).astype(int),
-            number=calendar.ordinals(table["period"]) - first_period(design).ordinal,
+            number=calendar.ordinals(table["period"]) - design.first_period.ordinal,
             in_zone=table["place"].isin(zone),
         )
 
@@ -148,7 +147,7 @@ class Compliance:
         treated, served = self.treated & part, self.hours > 0
         return pd.DataFrame(
             {
-                "period": [str((first_period(self.design) + at).start_time.date()) for at in range(self.periods)],
+                "period": [str((self.design.first_period + at).start_time.date()) for at in range(self.periods)],
                 "treated_units": treated.sum(axis=0),
                 "treated_with_dose": (treated & served).sum(axis=0),
                 "treated_hours": np.where(treated, self.hours, 0).sum(axis=0),

@@ -7,10 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy.sparse import csr_matrix
 
-from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import Panel
 from ilp_models.domain.scores import ALL
@@ -88,7 +86,7 @@ class TrialCounts:
     @classmethod
     def of_panel(cls, design: TrialDesign, panel: Panel) -> "TrialCounts":
         """Return the counts; InputError if a unit, a crime type or the first period of the trial is missing."""
-        first = first_period(design)
+        first = design.first_period
         ordinals = panel.periods.asi8
         before = min(int((ordinals < first.ordinal).sum()), design.periods_before)
         periods = min(int((ordinals >= first.ordinal).sum()), design.periods)
@@ -221,25 +219,6 @@ class TrialCounts:
 def trial_types(design: TrialDesign) -> tuple[str, ...]:
     """Return the crime types of a design: outcomes, then those that patrols find."""
     return tuple(dict.fromkeys((*design.outcomes, *design.found_by_patrols)))
-
-
-def first_period(design: TrialDesign) -> pd.Period:
-    """Return the first period of a trial; InputError if its first day is not the first day of a period."""
-    calendar = Calendar(design.period_unit, design.week_start)
-    day = pd.Timestamp(design.start)
-    period = pd.Period(day, freq=calendar.freq)
-    if period.start_time != day:
-        msg = (
-            f"The trial starts on {design.start}, and its {design.period_unit} on {period.start_time:%Y-%m-%d}. "
-            "A trial starts with a whole period; design it again."
-        )
-        raise InputError(msg)
-    return period
-
-
-def trial_periods(design: TrialDesign) -> pd.PeriodIndex:
-    """Return the periods of a trial."""
-    return pd.period_range(first_period(design), periods=design.periods)
 
 
 def _check_cells(design: TrialDesign, panel: Panel) -> None:

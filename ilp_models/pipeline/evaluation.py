@@ -26,7 +26,7 @@ from ilp_models.evaluation.compliance import Compliance
 from ilp_models.evaluation.effect_table import EffectTable
 from ilp_models.evaluation.event_study import EventStudy
 from ilp_models.evaluation.intention_to_treat import smallest_p_value
-from ilp_models.evaluation.outcomes import COSTS, HARM, Outcome, TrialCounts, first_period, trial_types
+from ilp_models.evaluation.outcomes import COSTS, HARM, Outcome, TrialCounts, trial_types
 from ilp_models.evaluation.robustness import reporting_sensitivity, tipping_rise
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.study import Study, open_study
@@ -169,7 +169,7 @@ class TrialEvaluation:
         events, calendar = self.study.events, self.study.calendar
         known = [one for one in trial_types(self.design) if one in events.crime_types]
         whole = calendar.whole_periods(events.start, events.end - events.settles_after)
-        first = first_period(self.design)
+        first = self.design.first_period
         needed = whole[(whole >= first - self.design.periods_before) & (whole < first + self.design.periods)]
         chosen = events.select_types(known or list(events.crime_types))
         return TrialCounts.of_panel(
@@ -251,7 +251,7 @@ class TrialEvaluation:
 
     def _facts(self) -> dict[str, Any]:
         events, counts, registered = self.study.events, self.counts, self.registration
-        first = first_period(self.design)
+        first = self.design.first_period
         return {
             "city": self.study.city,
             "design": self.design.digest(),

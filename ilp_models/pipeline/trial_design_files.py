@@ -16,7 +16,7 @@ from ilp_models.export.cell_files import write_shapes_geojson
 from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.registration import REGISTER, user
-from ilp_models.pipeline.trial_design_result import TrialDesignResult, trial_periods
+from ilp_models.pipeline.trial_design_result import TrialDesignResult
 from ilp_models.pipeline.trial_power import CURVE_COLUMNS
 from ilp_models.pipeline.trial_register import TRIAL
 from ilp_models.report.trial_design_page import RegisteredDesign, draw_unit_map, write_trial_design_page
@@ -98,7 +98,7 @@ def register_design(result: TrialDesignResult, register: Register) -> Registered
         "seed": design.seed,
         "start": design.start,
         "periods": design.periods,
-        "last_day": f"{trial_periods(design)[-1].end_time:%Y-%m-%d}",
+        "last_day": f"{design.span[-1].end_time:%Y-%m-%d}",
         "effect": design.promise["effect"],
         "power": design.promise["power"],
         "simulated": events.simulated,
@@ -107,7 +107,7 @@ def register_design(result: TrialDesignResult, register: Register) -> Registered
     }
 
     def check(state: RegisterState) -> None:
-        if deadline(trial_periods(design)[0], events.time_zone, moment, simulated=events.simulated) <= moment:
+        if deadline(design.span[0], events.time_zone, moment, simulated=events.simulated) <= moment:
             msg = f"start={design.start} is over. A design must be registered before the first day. Give a later one."
             raise InputError(msg)
         if any(line.act == DECLARED for line in state.entries_of(design.digest())):

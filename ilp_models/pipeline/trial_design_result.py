@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.notebook_html import html_summary
@@ -60,7 +59,7 @@ class TrialDesignResult:
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each cell of a unit and period: ``unit, cell, period, treated``."""
         design = self.design
-        starts = [f"{one.start_time:%Y-%m-%d}" for one in trial_periods(design)]
+        starts = [f"{one.start_time:%Y-%m-%d}" for one in design.span]
         rows = [
             (unit, cell, start, sign == "1")
             for unit, cells, word in zip(design.units, design.cells, design.assignment, strict=True)
@@ -81,7 +80,7 @@ class TrialDesignResult:
             flow=self.flow,
             chosen_from=self.chosen_from,
             power_text=self.power_text,
-            last_day=f"{trial_periods(self.design)[-1].end_time:%Y-%m-%d}",
+            last_day=f"{self.design.span[-1].end_time:%Y-%m-%d}",
             simulated=self.events.simulated,
             grid=self.grid,
         )
@@ -100,9 +99,3 @@ class TrialDesignResult:
         facts = {"scheme": one.scheme, "units": f"{len(one.units)} {one.unit_kind}", "chosen from": self.chosen_from}
         facts |= {"first day": one.start, "length": f"{one.periods} {one.period_unit}s", "power": self.power_text}
         return html_summary("Design of a field trial", facts)
-
-
-def trial_periods(design: TrialDesign) -> pd.PeriodIndex:
-    """Return the periods of a trial."""
-    calendar = Calendar(design.period_unit, design.week_start)
-    return pd.period_range(pd.Timestamp(design.start), periods=design.periods, freq=calendar.freq)

@@ -11,7 +11,7 @@ from ilp_models.audit.register.declarations import DECLARED, deadline
 from ilp_models.audit.register.register import Register, RegisterEntry, RegisterState
 from ilp_models.domain.trial_design import TrialDesign
 from ilp_models.domain.trial_finding import TrialFinding
-from ilp_models.evaluation.outcomes import TrialCounts, first_period
+from ilp_models.evaluation.outcomes import TrialCounts
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.registration import user
 
@@ -56,7 +56,7 @@ class TrialRegistration:
                 facts = {"other": others[-1].decision[:16], "given": design.digest()[:16]}
                 finding = TrialFinding("changed after registration", facts)
             return cls(in_time=False, moment=None, findings=(finding,), evaluations=evaluations)
-        begins = deadline(first_period(design), design.time_zone, declared.moment, simulated=simulated)
+        begins = deadline(design.first_period, design.time_zone, declared.moment, simulated=simulated)
         late = begins <= declared.moment
         facts = {"day": f"{declared.moment:%Y-%m-%d}", "start": design.start}
         findings = (TrialFinding("registered late", facts),) if late else ()
@@ -99,7 +99,7 @@ def period_sums(counts: TrialCounts) -> dict[str, list[float]]:
     """Return the main outcome by first day of the period: units that are ever treated, and the others."""
     ever = counts.design.treated.any(axis=1)
     values = counts.counts(counts.reported)
-    first = first_period(counts.design) - counts.periods_before
+    first = counts.design.first_period - counts.periods_before
     days = pd.period_range(first, periods=values.shape[1])
     return {
         f"{day.start_time:%Y-%m-%d}": [float(column[ever].sum()), float(column[~ever].sum())]

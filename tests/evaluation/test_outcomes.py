@@ -10,7 +10,7 @@ from ilp_models.domain.panel import Panel
 from ilp_models.domain.trial_design import TrialDesign, TrialTerms
 from ilp_models.evaluation.differences import DifferenceInDifferences
 from ilp_models.evaluation.intention_to_treat import IntentionToTreat
-from ilp_models.evaluation.outcomes import TrialCounts, trial_periods
+from ilp_models.evaluation.outcomes import TrialCounts
 from ilp_models.evaluation.schemes import MatchedPairs, SteppedWedge
 
 DESIGN = TrialDesign(
@@ -124,7 +124,7 @@ def test_a_planted_effect_is_found_in_cells():
     )
     mean = np.full((1, 40, 40), 4.0)
     mean[0, drawn, 20:] *= 0.7
-    weeks = pd.period_range(trial_periods(design)[0] - 20, periods=40, freq="W-SUN")
+    weeks = pd.period_range(design.span[0] - 20, periods=40, freq="W-SUN")
     coords = {"crime_type": ["burglary"], "cell": units, "period": weeks}
     given = Panel(
         xr.DataArray(generator.poisson(mean).astype(np.int32), dims=("crime_type", "cell", "period"), coords=coords)

@@ -13,7 +13,6 @@ import shapely
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import refuse_number
 from ilp_models.data.simulated.records import build_events, build_report, continue_records, draw_records
-from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.geographic_file import no_network
@@ -74,9 +73,7 @@ class PatrolledCity(SimulatedCity):
         """Return the recorded events up to the end of the trial."""
         path = local_file(self.trial, "data.trial=")
         design = TrialDesign.from_json(path.read_bytes())
-        periods = Calendar(design.period_unit, design.week_start).next_periods(
-            pd.Timestamp(design.start), design.periods
-        )
+        periods = design.span
         longer = replace(self, weeks=self._weeks_to(periods))
         known = draw_records(self, self._layout)
         later = continue_records(self, self._layout, known, longer.weeks, np.random.default_rng([self.seed, _SEEDS[0]]))
