@@ -165,6 +165,19 @@ class Events:
         times = draw_times(start, until, self.table[["x", "y"]].to_numpy())
         return replace(self, table=self.table.drop(columns=UNTIL).assign(occurred_at=times))
 
+    def within_hours(self, first: int, end: int) -> Self:
+        """Return the events of a shift, from hour ``first`` to before hour ``end``, which may be on the next day.
+
+        Each event has one time, as for `counted`. One after midnight has a time on the day on which its shift began, so
+        that a night counts in one period. InputError if the records have no times of day.
+        """
+        if self.intake is not None and self.intake.resolution != "moment":
+            msg = f"These records have no times of day: they are exact to the {self.intake.resolution} only."
+            raise InputError(msg)
+        events = self.counted()
+        times = shift_times(events.table["occurred_at"], first, end)
+        return replace(events, table=events.table.assign(occurred_at=times).loc[times >= events.start])
+
     def types_at(self, cutoff: pd.Timestamp) -> tuple[str, ...]:
         """Return the declared crime types and those with an event reported before a cutoff."""
         known = {*self.declared_types, *self.known_at(cutoff).table["crime_type"].unique()}
@@ -238,6 +251,14 @@ class Events:
                 column = column.astype("datetime64[us]").astype("int64")
             columns.append([name, labels, column.to_numpy()])
         return digest_of(span, columns)
+
+
+def shift_times(times: pd.Series, first: int, end: int) -> pd.Series:
+    """Return times on the day on which their shift began, NaT outside the shift; see `Events.within_hours`."""
+    hour, overnight = times.dt.hour, end <= first
+    late = (hour < end) & overnight
+    inside = late | ((hour >= first) & ((hour < end) | overnight))
+    return times.mask(late, times - pd.Timedelta(hours=end)).where(inside)
 
 
 def check_events(events: object) -> None:

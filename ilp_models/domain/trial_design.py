@@ -1,7 +1,7 @@
 """The design of a trial, fixed before its first day: terms, units, assignment and what it promises."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from typing import Any, Final, Self
@@ -13,6 +13,7 @@ import pandas as pd
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
 from ilp_models.domain.governance import Governance, is_blank
 
 _FORMAT: Final = 1
@@ -134,6 +135,8 @@ class TrialDesign:
         Digests of records, grid, forecast and decision that the design rests on.
     signed : mapping
         ``who`` and ``reason`` if a trial below the least power was signed; otherwise empty.
+    hours : tuple of int
+        First hour of the shift that is treated and counted, and the hour at which it ends; empty for all hours.
 
     Raises
     ------
@@ -162,9 +165,11 @@ class TrialDesign:
     promise: Mapping[str, float]
     evidence: Mapping[str, str]
     signed: Mapping[str, str] = field(default_factory=dict)
+    hours: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together."""
+        check_hours(self.hours)
         lengths = {len(one) for one in (self.units, self.cells, self.zones, self.blocks, self.assignment)}
         if lengths != {len(self.units)} or len(set(self.units)) < len(self.units):
             msg = "A trial design needs units with different names, each with cells, zone, block and assignment."
@@ -181,6 +186,18 @@ class TrialDesign:
         if inside := set(owned).intersection(cell for one in self.zones for cell in one):
             msg = f"Cell {min(inside)} is in a unit and in the zone around one. Widen the distance between units."
             raise InputError(msg)
+
+    @property
+    def hours_text(self) -> str:
+        """Which hours are treated and counted, as a sentence; empty for all hours."""
+        if not self.hours:
+            return ""
+        first, end = self.hours
+        return f"Treatment is from {first}:00 to {end}:00, and only crimes in these hours count."
+
+    def counted_events(self, events: Events) -> Events:
+        """Return the events that the trial counts: those of its hours."""
+        return events.within_hours(*self.hours) if self.hours else events
 
     @property
     def treated(self) -> npt.NDArray[np.bool_]:
@@ -227,7 +244,7 @@ class TrialDesign:
                 msg = "The trial design has another format. Use the version of the package that wrote it."
                 raise InputError(msg)
             plain["terms"] = TrialTerms(**plain["terms"])
-            for name in ("units", "blocks", "assignment", "outcomes", "found_by_patrols"):
+            for name in ("units", "blocks", "assignment", "outcomes", "found_by_patrols", "hours"):
                 plain[name] = tuple(plain[name])
             for name in ("cells", "zones"):
                 plain[name] = tuple(map(tuple, plain[name]))
@@ -237,3 +254,14 @@ class TrialDesign:
                 f"The trial design cannot be read ({error}). Give the file trial.json of `ilp design-trial`, unchanged."
             )
             raise InputError(msg) from error
+
+
+def check_hours(hours: Sequence[int]) -> None:
+    """Raise InputError unless hours are empty, or two different whole hours of the day."""
+    whole = [one for one in hours if isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= 23]
+    if hours and (len(whole) != 2 or len(hours) != 2 or whole[0] == whole[1]):
+        msg = (
+            f"hours={list(hours)} must be the first hour of the shift and the hour at which it ends, from 0 to 23, "
+            "such as [18, 2]. Leave it empty for all hours."
+        )
+        raise InputError(msg)

@@ -45,6 +45,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     trusted_keys: str | None,
     decimal: str,
     assignment_seed: int,
+    hours: list[int],
     folder: Path,
 ) -> str:
     """Write the register line and the files, and return what the trial can show."""
@@ -69,6 +70,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         signed_by=as_text(signed_by),
         signed_reason=as_text(signed_reason),
         seed=assignment_seed,
+        hours=tuple(hours),
     )
     found = plan.design(read_study(data, grid, folder, calendar=calendar, first_cutoff="next"))
     write_trial_design(found, folder, register=book, decimal=decimal)

@@ -171,7 +171,7 @@ class TrialEvaluation:
         whole = calendar.whole_periods(events.start, events.end - events.settles_after)
         first = self.design.first_period
         needed = whole[(whole >= first - self.design.periods_before) & (whole < first + self.design.periods)]
-        chosen = events.select_types(known or list(events.crime_types))
+        chosen = self.design.counted_events(events).select_types(known or list(events.crime_types))
         return TrialCounts.of_panel(
             self.design, Panel.count(chosen, self.grid, calendar, needed if len(needed) else whole)
         )

@@ -44,6 +44,7 @@ def design_trial(  # noqa: PLR0913 - everything that is fixed before the first d
     signed_by: str | None = None,
     signed_reason: str | None = None,
     seed: int = 0,
+    hours: Sequence[int] = (),
 ) -> TrialDesignResult:
     """Design a field trial: choose units, assign them at random, and simulate the chance to show an effect.
 
@@ -92,6 +93,9 @@ def design_trial(  # noqa: PLR0913 - everything that is fixed before the first d
         Who accepts a trial with less power, and why; both are written into the design.
     seed : int, default 0
         Seed of the assignment.
+    hours : sequence of int, optional
+        First hour of the shift that is treated, and the hour at which it ends, such as ``(18, 2)``. Only crimes in
+        these hours count; those after midnight belong to the day on which the shift began. By default all hours.
 
     Returns
     -------
@@ -139,4 +143,5 @@ def design_trial(  # noqa: PLR0913 - everything that is fixed before the first d
         signed_by=signed_by,
         signed_reason=signed_reason,
         seed=seed,
+        hours=tuple(hours),
     ).design(study)

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.notebook_html import html_summary
 from ilp_models.domain.trial_design import TrialDesign
+from ilp_models.evaluation.units import ChosenUnits
 from ilp_models.report.trial_design_page import LEAST_POWER, TrialDesignFacts
 
 
@@ -99,3 +102,22 @@ class TrialDesignResult:
         facts = {"scheme": one.scheme, "units": f"{len(one.units)} {one.unit_kind}", "chosen from": self.chosen_from}
         facts |= {"first day": one.start, "length": f"{one.periods} {one.period_unit}s", "power": self.power_text}
         return html_summary("Design of a field trial", facts)
+
+
+def flow_numbers(
+    chosen: ChosenUnits, eligible: npt.NDArray[np.bool_], blocks: npt.NDArray[Any], treated: npt.NDArray[np.bool_]
+) -> dict[str, int]:
+    """Return the numbers of the flow: from cells to assigned units."""
+    inside = blocks >= 0
+    ever, always = treated.any(axis=1), treated.all(axis=1)
+    return {
+        "cells": len(eligible),
+        "eligible_cells": int(eligible.sum()),
+        "eligible_units": chosen.eligible,
+        "too_near": chosen.too_near,
+        "units": len(chosen),
+        "in_no_block": int((~inside).sum()),
+        "treated": int((inside & always).sum()),
+        "control": int((inside & ~ever).sum()),
+        "changing": int((inside & ever & ~always).sum()),
+    }

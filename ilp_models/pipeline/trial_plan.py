@@ -21,7 +21,7 @@ from ilp_models.domain.governance import Governance, is_blank
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.panel import Panel
 from ilp_models.domain.trial import usual_counts
-from ilp_models.domain.trial_design import TrialDesign, TrialTerms
+from ilp_models.domain.trial_design import TrialDesign, TrialTerms, check_hours
 from ilp_models.evaluation.power import Power, PowerSimulation, least_effect
 from ilp_models.evaluation.units import ChosenUnits, TrialUnits
 from ilp_models.export.table import CellTable
@@ -31,7 +31,7 @@ from ilp_models.pipeline.plan import allocate_effort
 from ilp_models.pipeline.registration import user
 from ilp_models.pipeline.run_folder import PLACES
 from ilp_models.pipeline.study import Study
-from ilp_models.pipeline.trial_design_result import TrialDesignResult
+from ilp_models.pipeline.trial_design_result import TrialDesignResult, flow_numbers
 from ilp_models.pipeline.trial_power import TrialPower
 from ilp_models.report.trial_design_page import LEAST_POWER
 
@@ -76,6 +76,7 @@ class TrialPlan:
     signed_by: str | None
     signed_reason: str | None
     seed: int
+    hours: tuple[int, ...] = ()
 
     def design(self, study: Study) -> TrialDesignResult:
         """Return the design on the records of a study."""
@@ -113,7 +114,9 @@ class TrialPlan:
         outcomes = self._outcomes(study.events)
         grid = study.grid_at(study.cutoff)
         whole = study.calendar.whole_periods(study.events.start, study.events.end - study.events.settles_after)
-        panel = Panel.count(study.events.select_types(outcomes), grid, study.calendar, whole)
+        check_hours(self.hours)
+        counted = study.events.within_hours(*self.hours) if self.hours else study.events
+        panel = Panel.count(counted.select_types(outcomes), grid, study.calendar, whole)
         past = panel.values.sum(axis=0)
         eligible = self._eligible(study, grid, past, outcomes, audited)
         chosen = self.units.choose(grid, eligible.risk, eligible.cells)
@@ -136,7 +139,7 @@ class TrialPlan:
             power=table,
             curves=curves,
             groups=_group_table(eligible.residents, chosen, treated, eligible.risk),
-            flow=_flow(chosen, eligible, blocks, treated),
+            flow=flow_numbers(chosen, eligible.cells, blocks, treated),
             chosen_from=eligible.chosen_from,
             grid=grid,
             events=study.events,
@@ -312,6 +315,7 @@ class TrialPlan:
             promise=promise,
             evidence=eligible.evidence,
             signed=signed,
+            hours=self.hours,
         )
 
 
@@ -331,20 +335,3 @@ def _group_table(residents: Sequence[GroupsOfCells], chosen: ChosenUnits, treate
             table[name] = weight @ one.by_group / everyone if everyone else np.nan
         parts.append(table[list(GROUP_COLUMNS)])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(GROUP_COLUMNS))
-
-
-def _flow(chosen: ChosenUnits, eligible: Eligible, blocks: npt.NDArray[Any], treated: Bools) -> dict[str, int]:
-    """Return the numbers of the flow: from cells to assigned units."""
-    inside = blocks >= 0
-    ever, always = treated.any(axis=1), treated.all(axis=1)
-    return {
-        "cells": len(eligible.risk),
-        "eligible_cells": int(eligible.cells.sum()),
-        "eligible_units": chosen.eligible,
-        "too_near": chosen.too_near,
-        "units": len(chosen),
-        "in_no_block": int((~inside).sum()),
-        "treated": int((inside & always).sum()),
-        "control": int((inside & ~ever).sum()),
-        "changing": int((inside & ever & ~always).sum()),
-    }

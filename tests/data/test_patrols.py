@@ -10,6 +10,7 @@ import shapely
 import ilp_models as ilp
 from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.trial_design import TrialDesign
 from ilp_models.evaluation.schemes import BlockedRandomisation
 
 SMALL = {"weeks": 80, "size_km": 4, "districts": 4}
@@ -93,6 +94,25 @@ def test_patrols_prevent_move_and_find_crimes_in_treated_places_only(trial):
     added = len(more) - len(without)
     assert abs(added - 2 * robbery.sum()) < 4 * np.sqrt(2 * robbery.sum())
     pd.testing.assert_frame_equal(more.drop_duplicates().reset_index(drop=True), without)
+
+
+def test_patrols_of_a_shift_change_its_hours_only_and_the_evaluation_counts_no_others(trial, tmp_path):
+    design = replace(trial[1].design, hours=(22, 3))
+    (tmp_path / "trial.json").write_text(design.to_json())
+    (tmp_path / "units.geojson").write_bytes(trial[0].with_name("units.geojson").read_bytes())
+    assert TrialDesign.from_json((tmp_path / "trial.json").read_bytes()) == design
+    without, whole = (ilp.PatrolledCity(**SMALL, trial=str(tmp_path / "trial.json"), prevented=one) for one in (0, 1))
+    table, hour = without.read().table, without.read().table["occurred_at"].dt.hour
+    shift = ((hour >= 22) | (hour < 3)).to_numpy()
+    moved = table.assign(occurred_at=table["occurred_at"].mask(hour < 3, table["occurred_at"] - pd.Timedelta(hours=3)))
+    *_, treated = where(trial, moved)
+    gone = treated & shift
+    assert gone.sum() > 10
+    pd.testing.assert_frame_equal(whole.read().table, table[~gone].reset_index(drop=True))
+    unit, _, week, _ = where(trial, moved[shift])
+    known = moved[shift]["crime_type"].isin(design.outcomes).to_numpy() & (unit >= 0) & (week >= 0)
+    result = ilp.evaluate_trial(design, without.read(), ilp.SquareGrid(500))
+    assert result.totals["during"].sum() == known.sum()
 
 
 def test_the_process_goes_on_with_the_near_repeats_of_the_days_before(trial):

@@ -2,13 +2,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events
+from ilp_models.domain.events import Events, shift_times
 from tests.builders import events_at
 
 ROOT = Path(__file__).parents[2]
@@ -166,3 +167,19 @@ def test_an_event_in_a_span_counts_once_at_a_time_in_it():
 def test_spans_that_cannot_be_are_refused(until, reported, message):
     with pytest.raises(InputError, match=message):
         spans(until, reported)
+
+
+def test_a_night_counts_on_the_day_on_which_its_shift_began():
+    times = pd.Series(pd.to_datetime(["2021-01-10 17:59", "2021-01-10 18:00", "2021-01-11 01:59", "2021-01-11 02:00"]))
+    expected = [pd.NaT, pd.Timestamp("2021-01-10 18:00"), pd.Timestamp("2021-01-10 23:59"), pd.NaT]
+    assert shift_times(times, 18, 2).to_list() == expected
+    inside = shift_times(times, 2, 18).notna().to_list()
+    assert inside == [True, False, False, True]  # the other hours of the day
+    assert shift_times(times, 2, 18).dropna().equals(times[inside])
+
+
+def test_records_without_times_have_no_shifts():
+    events = spans("2021-01-11 08:00", "2021-01-11 09:00")
+    assert len(events.within_hours(9, 11)) >= 1  # the second event is at 10:00
+    with pytest.raises(InputError, match="no times of day: they are exact to the day only"):
+        replace(events, intake=SimpleNamespace(resolution="day")).within_hours(9, 11)

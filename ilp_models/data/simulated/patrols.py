@@ -14,7 +14,7 @@ from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import refuse_number
 from ilp_models.data.simulated.records import build_events, build_report, continue_records, draw_records
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events
+from ilp_models.domain.events import Events, shift_times
 from ilp_models.domain.geographic_file import no_network
 from ilp_models.domain.local_file import local_file
 from ilp_models.domain.trial_design import TrialDesign
@@ -99,7 +99,8 @@ class PatrolledCity(SimulatedCity):
         generator = np.random.default_rng([self.seed, _SEEDS[1]])
         units = _read_units(shapes, design, self.crs)
         unit = _unit_of(table, units[units["role"] == "unit"])
-        period = periods.get_indexer(pd.PeriodIndex(table["occurred_at"], freq=periods.freq))
+        moments = shift_times(table["occurred_at"], *design.hours) if design.hours else table["occurred_at"]
+        period = periods.get_indexer(pd.PeriodIndex(moments, freq=periods.freq))
         treated = (unit >= 0) & (period >= 0)
         treated[treated] = design.treated[unit[treated], period[treated]]
         prevented = treated & (generator.random(len(table)) < self.prevented)
