@@ -110,7 +110,9 @@ def score_test() -> int:
     table.to_csv(FOLDER / "test.csv", index=False, float_format="%.8g", lineterminator="\n")
     rows = ["", "| crime type | skill of the chosen over the earlier default |", "|---|---|"]
     rows += [f"| {one.crime_type} | {interval(one)} |" for one in table.itertuples()]
-    write_part("test", [*rows, "", f"Made with {code}."])
+    seconds = {one.forecaster: one.cost.fit_cpu_seconds for one in tested.replays if one.cost is not None}
+    costs = ", ".join(f"{name} {value:.0f}" for name, value in seconds.items())
+    write_part("test", [*rows, "", f"CPU seconds of the two fits: {costs}.", "", f"Made with {code}."])
     return 0
 
 
