@@ -48,6 +48,7 @@ OLD = {  # the default of the first commit of this page
     "offset": ilp.LevelShare(),
 }
 LARGER = {"num_leaves": 31, "bagging_fraction": 0.5, "feature_fraction": 0.5}
+FEWER = {"bagging_fraction": 0.7, "feature_fraction": 0.7, "offset": ilp.LevelShare(level_memory=True)}
 BAGGED = {"n_estimators": 160, "learning_rate": 0.05, "bagging_fraction": 0.7, "feature_fraction": 0.7}
 
 
@@ -147,6 +148,8 @@ def backtest(city: str, path: Path) -> Backtest:
         "bagged": ilp.LightGBM(**OLD | BAGGED),
         "level memory": ilp.LightGBM(**OLD | {"offset": memory}),
         "gamma-Poisson columns": ilp.LightGBM((*FEATURES, GammaPoisson()), **OLD),
+        "80 trees, bagged, level memory": ilp.LightGBM(**OLD | FEWER | {"n_estimators": 80}),
+        "100 trees, bagged, level memory": ilp.LightGBM(**OLD | FEWER | {"n_estimators": 100, "learning_rate": 0.08}),
         BEST_ALONE: ilp.LightGBM(**OLD | BAGGED | {"offset": memory}),
     }
     return ilp.run_backtest(
