@@ -68,7 +68,7 @@ def check_the_trial(folder):
     path.parent.mkdir(parents=True)
     path.write_text(blocks(page, "yaml")[0])
     tasks = [words[1:] for words in commands(page) if "units.count=32" in words or words[1:2] == ["evaluate-trial"]]
-    design, evaluate, without, _ = tasks
+    design, evaluate, without = tasks
     assert "32 cells from an audited forecast and its allocation rule" in ilp(folder, *design)
     for words, truth, said in ((evaluate, 0.8, "fewer recorded crimes"), (without, 1.0, "No effect is shown")):
         assert said in ilp(folder, *words)

@@ -41,7 +41,7 @@ class PatrolledCity(SimulatedCity):
     prevented : float, default 0.2
         Probability that a recorded crime in a treated unit does not happen.
     moved : float, default 0
-        Probability that a prevented crime happens in the zone of the unit instead.
+        Probability that a prevented crime happens in the zone of the unit instead. Without a zone, nothing moves.
     found : float, default 1
         Records of the types that patrols find, in treated units, as a multiple of those without patrols; at least 1.
 
