@@ -36,6 +36,8 @@ from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import audit_inputs as inputs
 from tests.builders import harm_sets
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 BEGINS = begin_of(inputs.forecast().periods[0], "UTC")  # 2022-01-03
 BEFORE = datetime(2021, 10, 20, tzinfo=UTC)

@@ -9,6 +9,8 @@ import yaml
 from ilp_models.domain.errors import InputError
 from tests.bad_input.run_commands import MODELS, OWN_DATA, QUICK, WEEKLY, finished_runs, run_in_process, start, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("word", "code", "line"),
@@ -125,7 +127,6 @@ def test_null_leaves_out_a_level_of_parent_areas(ilp, folder):
     assert pd.read_csv(run / "grid.csv").get("area", pd.Series(dtype=object)).isna().all()
 
 
-@pytest.mark.slow
 def test_no_null_ends_in_an_unexpected_error(ilp, folder):
     """Every setting of `forecast` is set to null: it is accepted, or one line names it."""
     words = (*OWN_DATA, *MODELS, "export.formats=[csv]", "grid.size=1000")

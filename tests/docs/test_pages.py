@@ -54,6 +54,7 @@ def test_links_resolve(page):
         assert not anchor or anchor in titles(target), aim
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ILP_COMMANDS, ids=lambda words: " ".join(["ilp", *words]))
 def test_command_lines_work(words, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
