@@ -13,6 +13,8 @@ from ilp_models.stats.distributions import poisson_deviance
 from tests.builders import city, events_of, layers_on, poisson_counts
 from tests.conformance.configured_forecasters import MARKED, forecaster
 
+pytestmark = pytest.mark.slow
+
 RATES = np.array([0.3, 0.8])[:, None, None]
 PLAN = RollingOrigin(test_periods=26, horizon=2, refit_every=13)
 TOLERANCE = 0.005  # of the deviance, for the random error of 26 weeks

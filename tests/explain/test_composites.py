@@ -25,6 +25,8 @@ from ilp_models.model.wrappers.recalibrated import Recalibrated
 from ilp_models.model.wrappers.reconciled import Reconciled
 from tests.builders import city, events_of, poisson_counts
 
+pytestmark = pytest.mark.slow
+
 FEATURES = (TypeIndicators(), ExponentialMeans((8, 52)), ExponentialMeans((16,), reach_cells=1.0))
 LINEAR = RegressionForecaster(PoissonRegressor(alpha=1e-3), FEATURES, train_periods=60, holdout=13)
 TREES = LightGBM(FEATURES, n_estimators=8, min_child_samples=40, train_periods=60, holdout=13)

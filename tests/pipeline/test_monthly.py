@@ -8,7 +8,7 @@ import pytest
 
 from ilp_models.cli.app import App, find_configs
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 
 CITY = ("data=simulated", "data.size_km=3", "data.districts=2", "data.population=9000", "tracking=memory")
 QUICK = ("model=[moving_average,ewma,lightgbm]", "model.lightgbm.n_estimators=10", "compute.jobs=1")

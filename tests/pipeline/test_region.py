@@ -28,6 +28,8 @@ from ilp_models.pipeline.region import finish_region, is_readable, read_region, 
 from ilp_models.pipeline.run_folder import RunFolder
 from tests.pipeline.small_city import copy_run
 
+pytestmark = pytest.mark.slow
+
 POPULATION = {"north": 20_000, "south": 30_000}
 
 

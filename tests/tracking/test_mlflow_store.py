@@ -13,6 +13,8 @@ from mlflow import MlflowClient
 from ilp_models.domain.errors import StorageError
 from ilp_models.tracking.mlflow_store import MlflowTracker
 
+pytestmark = pytest.mark.slow
+
 
 def client_of(tracker):
     return MlflowClient(tracking_uri=tracker._store()[0])
@@ -115,7 +117,6 @@ def test_children_are_recorded_from_two_processes_at_once(tracker):
     assert all(len(kept[name].data.metrics) == 20 for part in names for name in part)
 
 
-@pytest.mark.slow
 def test_three_programs_may_make_the_store_at_once(tmp_path):
     script = (
         "import sys; from ilp_models.tracking.mlflow_store import MlflowTracker;"

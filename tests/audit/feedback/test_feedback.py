@@ -30,6 +30,8 @@ from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit.audit_inputs import CONFIG
 from tests.builders import city, history_of, poisson_counts, replay_of, square_grid
 
+pytestmark = pytest.mark.slow
+
 LIMITS = {
     "feedback_distance": Limit(warn_above=0.1, fail_above=0.2, neutral=0),
     "feedback_observed": Limit(fail_below=0.95),
