@@ -42,6 +42,12 @@ def test_a_known_process_is_recovered():
     assert_recovered(found_in(points, 1400.0, steps=100), rate=10.0)
 
 
+@pytest.mark.slow
+def test_a_known_process_is_recovered_from_a_hundred_thousand_incidents():
+    points = simulate_process(np.random.default_rng(1), 100_000, 7000.0, SIDE)
+    assert_recovered(found_in(points, 7000.0), rate=10.0)
+
+
 def test_independent_incidents_have_few_repeats():
     points = simulate_process(np.random.default_rng(2), 5_000, 1400.0, SIDE, offspring=0.0)
     found = found_in(points, 1400.0, steps=60)
