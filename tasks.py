@@ -108,7 +108,7 @@ def run_checks(words: list[str]) -> int:
         "format": ["-m", "ruff", "format", "--check", "."],
         "lint": ["-m", "ruff", "check", "."],
         "types": ["-m", "mypy"],
-        "import contracts": ["-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-logo"],
+        "import contracts": ["-c", "from importlinter.cli import lint_imports_command as lint; lint()"],
         "docstrings and structure": ["-m", "pytest", "tests/architecture"],
     }
     failed = []
