@@ -13,8 +13,9 @@ import pandas as pd
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events
 from ilp_models.domain.governance import Governance, is_blank
+
+Shift = tuple[int, int]  # first hour, and the hour at which it ends
 
 _FORMAT: Final = 1
 _DATES: Final = ("ethics_review_date", "public_notice_date")
@@ -135,8 +136,9 @@ class TrialDesign:
         Digests of records, grid, forecast and decision that the design rests on.
     signed : mapping
         ``who`` and ``reason`` if a trial below the least power was signed; otherwise empty.
-    hours : tuple of int
-        First hour of the shift that is treated and counted, and the hour at which it ends; empty for all hours.
+    shifts : tuple of tuple of int
+        For each unit, first hour of the shift that is treated and counted, and the hour at which it ends; empty for
+        all hours. A place in several shifts is several units.
 
     Raises
     ------
@@ -165,11 +167,11 @@ class TrialDesign:
     promise: Mapping[str, float]
     evidence: Mapping[str, str]
     signed: Mapping[str, str] = field(default_factory=dict)
-    hours: tuple[int, ...] = ()
+    shifts: tuple[Shift, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together."""
-        check_hours(self.hours)
+        as_shifts(list(dict.fromkeys(self.shifts)))
         lengths = {len(one) for one in (self.units, self.cells, self.zones, self.blocks, self.assignment)}
         if lengths != {len(self.units)} or len(set(self.units)) < len(self.units):
             msg = "A trial design needs units with different names, each with cells, zone, block and assignment."
@@ -178,26 +180,39 @@ class TrialDesign:
             if len(word) != self.periods or set(word) - set("01"):
                 msg = f"The assignment of unit {unit} must be one word of {self.periods} signs 0 or 1."
                 raise InputError(msg)
-        owned = [cell for one in self.cells for cell in one]
-        if len(set(owned)) < len(owned):
-            twice = next(cell for cell in owned if owned.count(cell) > 1)
-            msg = f"Cell {twice} belongs to two units of the trial. Give each cell to one unit."
+        if len(self.shifts) not in (0, len(self.units)):
+            msg = f"A trial design needs no shifts or one for each unit, not {len(self.shifts)}."
             raise InputError(msg)
-        if inside := set(owned).intersection(cell for one in self.zones for cell in one):
-            msg = f"Cell {min(inside)} is in a unit and in the zone around one. Widen the distance between units."
-            raise InputError(msg)
+        for units in self.units_by_shift.values():
+            owned = [cell for one in units for cell in self.cells[one]]
+            if len(set(owned)) < len(owned):
+                twice = next(cell for cell in owned if owned.count(cell) > 1)
+                msg = f"Cell {twice} belongs to two units of the trial. Give each cell to one unit."
+                raise InputError(msg)
+            if inside := set(owned).intersection(cell for one in units for cell in self.zones[one]):
+                msg = f"Cell {min(inside)} is in a unit and in the zone around one. Widen the distance between units."
+                raise InputError(msg)
 
     @property
-    def hours_text(self) -> str:
-        """Which hours are treated and counted, as a sentence; empty for all hours."""
-        if not self.hours:
-            return ""
-        first, end = self.hours
-        return f"Treatment is from {first}:00 to {end}:00, and only crimes in these hours count."
+    def units_by_shift(self) -> dict[Shift | None, list[int]]:
+        """Positions of the units of each shift; None for all hours."""
+        found: dict[Shift | None, list[int]] = {}
+        for at in range(len(self.units)):
+            found.setdefault(self.shifts[at] if self.shifts else None, []).append(at)
+        return found
 
-    def counted_events(self, events: Events) -> Events:
-        """Return the events that the trial counts: those of its hours."""
-        return events.within_hours(*self.hours) if self.hours else events
+    @property
+    def unit_text(self) -> str:
+        """What the units are, in words."""
+        return f"{self.unit_kind} by shift" if len(self.units_by_shift) > 1 else self.unit_kind
+
+    @property
+    def shifts_text(self) -> str:
+        """Which hours are treated and counted, as a sentence; empty for all hours."""
+        texts = [shift_text(one) for one in self.units_by_shift if one is not None]
+        if len(texts) > 1:
+            return f"Each place is a unit in each of these shifts: {', '.join(texts)}. Only crimes in its hours count."
+        return f"Treatment is from {texts[0]}, and only crimes in these hours count." if texts else ""
 
     @property
     def treated(self) -> npt.NDArray[np.bool_]:
@@ -244,9 +259,9 @@ class TrialDesign:
                 msg = "The trial design has another format. Use the version of the package that wrote it."
                 raise InputError(msg)
             plain["terms"] = TrialTerms(**plain["terms"])
-            for name in ("units", "blocks", "assignment", "outcomes", "found_by_patrols", "hours"):
+            for name in ("units", "blocks", "assignment", "outcomes", "found_by_patrols"):
                 plain[name] = tuple(plain[name])
-            for name in ("cells", "zones"):
+            for name in ("cells", "zones", "shifts"):
                 plain[name] = tuple(map(tuple, plain[name]))
             return cls(**plain)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -256,12 +271,30 @@ class TrialDesign:
             raise InputError(msg) from error
 
 
-def check_hours(hours: Sequence[int]) -> None:
-    """Raise InputError unless hours are empty, or two different whole hours of the day."""
-    whole = [one for one in hours if isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= 23]
-    if hours and (len(whole) != 2 or len(hours) != 2 or whole[0] == whole[1]):
-        msg = (
-            f"hours={list(hours)} must be the first hour of the shift and the hour at which it ends, from 0 to 23, "
-            "such as [18, 2]. Leave it empty for all hours."
-        )
+def as_shifts(shifts: Sequence[Any]) -> tuple[Shift, ...]:
+    """Return shifts; InputError unless each has two different whole hours of the day, and no two overlap."""
+    for one in shifts:
+        hours = list(one) if isinstance(one, Sequence) else [one]
+        whole = [hour for hour in hours if isinstance(hour, int) and not isinstance(hour, bool) and 0 <= hour <= 23]
+        if len(whole) != 2 or len(hours) != 2 or whole[0] == whole[1]:
+            msg = (
+                f"shifts={shifts}: {one} must be the first hour of a shift and the hour at which it ends, from 0 to "
+                "23, such as [[18, 2]]. Leave it empty for all hours."
+            )
+            raise InputError(msg)
+    checked = tuple((int(first), int(end)) for first, end in shifts)
+    covered = [(first + step) % 24 for first, end in checked for step in range((end - first) % 24)]
+    if twice := [hour for hour in covered if covered.count(hour) > 1]:
+        msg = f"shifts={shifts}: the hour from {twice[0]}:00 is in two of them. Give shifts that do not overlap."
         raise InputError(msg)
+    return checked
+
+
+def shift_text(shift: Shift) -> str:
+    """Return a shift as words: 18:00 to 2:00."""
+    return f"{shift[0]}:00 to {shift[1]}:00"
+
+
+def shift_code(shift: Shift) -> str:
+    """Return a shift as part of the name of a unit: 18-02."""
+    return f"{shift[0]:02d}-{shift[1]:02d}"

@@ -47,6 +47,12 @@ class Compliance:
     def _rows(self) -> pd.DataFrame:
         """The dose table with the number of the unit (-1 for none) and of the period, and whether it is in a zone."""
         table, design = self.dose.table, self.design
+        if self.dose.place_kind == CELL and len(design.units_by_shift) > 1:
+            msg = (
+                f"dose={self.dose.source} has hours by cell, and in this trial a cell is a unit in each of several "
+                f"shifts. Give the column unit instead, with names of the design such as {design.units[0]!r}."
+            )
+            raise InputError(msg)
         if self.dose.place_kind == CELL:
             owner = {cell: at for at, cells in enumerate(design.cells) for cell in cells}
             known: set[str] | frozenset[str] = self.cells | owner.keys()

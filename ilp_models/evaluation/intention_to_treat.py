@@ -57,8 +57,8 @@ def smallest_p_value(trial: TrialData) -> float:
 def effect_of_ratio(
     name: str, ratio: float, ends: tuple[float, float], p_value: float, treated_events: float
 ) -> Effect:
-    """Return an effect from a ratio: the treated count less what it would have been."""
+    """Return an effect from a ratio: treated count less what it would have been, NaN where no treated was recorded."""
     low, high = ends
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         events, fewest, most = (float(treated_events * (1 - 1 / np.float64(one))) for one in (ratio, low, high))
     return Effect(name, ratio, low, high, events, fewest, most, p_value)

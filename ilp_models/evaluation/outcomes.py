@@ -13,7 +13,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import Panel
 from ilp_models.domain.scores import ALL
 from ilp_models.domain.trial import Bools, Floats, Integers, Scheme, TrialData
-from ilp_models.domain.trial_design import TrialDesign
+from ilp_models.domain.trial_design import Shift, TrialDesign
 from ilp_models.evaluation.schemes import scheme_of
 
 MAIN: Final = "main"
@@ -72,21 +72,25 @@ class TrialCounts:
     ----------
     design : TrialDesign
         Units, zones and assignment.
-    panel : Panel
-        Counts of every crime type and cell over ``periods_before`` and ``periods`` of the trial.
+    panels : mapping of shift to Panel
+        Counts of every crime type and cell in each shift (None: all hours) over ``periods_before`` and ``periods`` of
+        the trial.
     periods_before, periods : int
         Periods before the trial, and periods of it, that the records cover.
     """
 
     design: TrialDesign
-    panel: Panel
+    panels: Mapping[Shift | None, Panel]
     periods_before: int
     periods: int
 
     @classmethod
-    def of_panel(cls, design: TrialDesign, panel: Panel) -> "TrialCounts":
-        """Return the counts; InputError if a unit, a crime type or the first period of the trial is missing."""
-        first = design.first_period
+    def of_panels(cls, design: TrialDesign, panels: Mapping[Shift | None, Panel]) -> "TrialCounts":
+        """Return the counts; InputError if a unit, a crime type or the first period of the trial is missing.
+
+        ``panels`` has the counts of each shift of the design, of the same crime types, cells and periods.
+        """
+        first, panel = design.first_period, next(iter(panels.values()))
         ordinals = panel.periods.asi8
         before = min(int((ordinals < first.ordinal).sum()), design.periods_before)
         periods = min(int((ordinals >= first.ordinal).sum()), design.periods)
@@ -108,8 +112,9 @@ class TrialCounts:
             )
             raise InputError(msg)
         start = first.ordinal - before - ordinals[0]
-        part = panel.counts[:, :, start : start + before + periods]
-        return cls(design, Panel(part, panel.outside), before, periods)
+        kept_periods = slice(start, start + before + periods)
+        kept = {shift: Panel(one.counts[:, :, kept_periods], one.outside) for shift, one in panels.items()}
+        return cls(design, kept, before, periods)
 
     @property
     def is_complete(self) -> bool:
@@ -127,55 +132,72 @@ class TrialCounts:
         """The assignment in the recorded periods, shape (units, periods)."""
         return self.design.treated[:, : self.periods]
 
+    @property
+    def outside(self) -> int:
+        """Events of the crime types and hours outside all cells."""
+        return sum(panel.outside for panel in self.panels.values())
+
     @cached_property
-    def shared_zone_cells(self) -> frozenset[str]:
-        """Cells in the zones of units with different assignments, which are compared with neither."""
-        words: dict[str, set[str]] = {}
-        for cells, word in zip(self.design.zones, self.design.assignment, strict=True):
-            for cell in cells:
-                words.setdefault(cell, set()).add(word)
+    def shared_zone_cells(self) -> frozenset[tuple[Shift | None, str]]:
+        """Cells in the zones of units of a shift with different assignments, which are compared with neither."""
+        words: dict[tuple[Shift | None, str], set[str]] = {}
+        for shift, units in self.design.units_by_shift.items():
+            for unit in units:
+                for cell in self.design.zones[unit]:
+                    words.setdefault((shift, cell), set()).add(self.design.assignment[unit])
         return frozenset(cell for cell, found in words.items() if len(found) > 1)
 
     @property
     def missing_zone_cells(self) -> int:
         """Cells of zones that the grid does not have, such as water."""
-        known = set(map(str, self.panel.counts.indexes["cell"]))
-        return len({cell for zone in self.design.zones for cell in zone} - known)
+        return len({cell for zone in self.design.zones for cell in zone} - set(self._position))
+
+    @cached_property
+    def _position(self) -> dict[str, int]:
+        panel = next(iter(self.panels.values()))
+        return {str(cell): at for at, cell in enumerate(panel.counts.indexes["cell"])}
 
     @cached_property
     def _scheme(self) -> Scheme:
         whole = scheme_of(self.design)
         return whole if self.is_complete else _StartOfScheme(whole, self.design.periods)
 
-    def _members(self, sets: Sequence[Sequence[str]]) -> csr_matrix:
-        """Return which cells belong to which unit, (units, cells)."""
-        position = {str(cell): at for at, cell in enumerate(self.panel.counts.indexes["cell"])}
-        pairs = [
-            (unit, position[cell])
-            for unit, cells in enumerate(sets)
-            for cell in cells
-            if cell in position and cell not in self.shared_zone_cells
-        ]
-        rows, columns = (np.array([one[at] for one in pairs], dtype=int) for at in (0, 1))
-        return csr_matrix((np.ones(len(pairs)), (rows, columns)), shape=(len(sets), len(position)))
+    def _members(self, sets: Sequence[Sequence[str]]) -> dict[Shift | None, csr_matrix]:
+        """Return which cells belong to which unit of each shift, (units, cells)."""
+        position, shared = self._position, self.shared_zone_cells
+        found = {}
+        for shift, units in self.design.units_by_shift.items():
+            pairs = [
+                (unit, position[cell])
+                for unit in units
+                for cell in sets[unit]
+                if cell in position and (shift, cell) not in shared
+            ]
+            rows, columns = (np.array([one[at] for one in pairs], dtype=int) for at in (0, 1))
+            found[shift] = csr_matrix((np.ones(len(pairs)), (rows, columns)), shape=(len(sets), len(position)))
+        return found
 
     @cached_property
-    def _units(self) -> csr_matrix:
+    def _units(self) -> dict[Shift | None, csr_matrix]:
         return self._members(self.design.cells)
 
-    def _cells(self, weights: Mapping[str, float]) -> Floats:
-        """Return the sum of crime types under weights, (cells, periods)."""
-        values = self.panel.counts
-        return np.asarray(
-            sum(
+    def _sums(
+        self, members: Mapping[Shift | None, csr_matrix], weights: Mapping[str, float], shares: Floats | None = None
+    ) -> Floats:
+        """Return the sum of crime types under weights by unit and period; ``shares`` weigh the cells."""
+        total = np.zeros((len(self.design.units), self.periods_before + self.periods))
+        for shift, belong in members.items():
+            values = self.panels[shift].counts
+            cells = sum(
                 float(weight) * values.sel(crime_type=kind).to_numpy().astype(float) for kind, weight in weights.items()
             )
-        )
+            total += belong @ (cells if shares is None else cells * shares[:, None])
+        return total
 
     def counts(self, types: Sequence[str], *, zones: bool = False) -> Floats:
         """Return the counts of some types by unit, or by the zone around it, and period; those before come first."""
         members = self._members(self.design.zones) if zones else self._units
-        return np.asarray(members @ self._cells(dict.fromkeys(types, 1.0)))
+        return self._sums(members, dict.fromkeys(types, 1.0))
 
     def trial(self, counts: Floats) -> TrialData:
         """Return trial data from counts by unit and period."""
@@ -208,12 +230,12 @@ class TrialCounts:
         if not known:
             msg = f"{name} gives no weight to {', '.join(self.reported)}. Give a weight to one of the outcomes."
             raise InputError(msg)
-        return Outcome(name, kind, self.trial(np.asarray(self._units @ self._cells(known))))
+        return Outcome(name, kind, self.trial(self._sums(self._units, known)))
 
     def of_group(self, name: str, shares: Floats) -> Outcome:
         """Return the main outcome weighed by the share of a group among the residents of each cell."""
-        cells = self._cells(dict.fromkeys(self.reported, 1.0)) * shares[:, None]
-        return Outcome(name, GROUP, self.trial(np.asarray(self._units @ cells)))
+        counts = self._sums(self._units, dict.fromkeys(self.reported, 1.0), shares)
+        return Outcome(name, GROUP, self.trial(counts))
 
 
 def trial_types(design: TrialDesign) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Units of a field trial: cells, clusters of cells or areas, and a zone around each that belongs to no unit."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.grid import Grid, parent_labels
+from ilp_models.domain.trial_design import Shift, shift_code
 
 Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
@@ -24,7 +25,7 @@ KINDS: Final = (CELLS, CLUSTERS, AREAS)
 
 @dataclass(frozen=True, eq=False)
 class ChosenUnits:
-    """Units with the positions of their cells and of the cells of their zones; no cell is in two of them."""
+    """Units with the positions of their cells and of the cells of their zones; no cell is in two of one shift."""
 
     kind: str
     names: tuple[str, ...]  # the highest risk first
@@ -32,14 +33,30 @@ class ChosenUnits:
     zones: tuple[Positions, ...]
     eligible: int  # units that could have been chosen
     too_near: int  # of higher risk than the last one chosen, and left out because they are near one with a higher risk
+    shifts: tuple[Shift, ...] = ()  # of each unit; empty for all hours
 
     def __len__(self) -> int:
         """Return the number of units."""
         return len(self.names)
 
-    def sums(self, counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return the sums of counts (cells, periods) over the cells of each unit, shape (units, periods)."""
-        return np.stack([counts[cells].sum(axis=0) for cells in self.cells])
+    def in_shifts(self, shifts: Sequence[Shift]) -> "ChosenUnits":
+        """Return the units in some shifts: with several, each place is a unit in each of them."""
+        if not shifts:
+            return self
+        return replace(
+            self,
+            names=tuple(
+                f"{name} {shift_code(one)}" if len(shifts) > 1 else name for name in self.names for one in shifts
+            ),
+            cells=tuple(cells for cells in self.cells for _ in shifts),
+            zones=tuple(cells for cells in self.zones for _ in shifts),
+            shifts=tuple(shifts) * len(self),
+        )
+
+    def sums(self, counts: Mapping[Shift | None, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """Return the sums of counts (cells, periods) of each shift over the cells of each unit, (units, periods)."""
+        shifts = self.shifts or (None,) * len(self)
+        return np.stack([counts[shift][cells].sum(axis=0) for shift, cells in zip(shifts, self.cells, strict=True)])
 
 
 @dataclass(frozen=True)
@@ -54,7 +71,8 @@ class TrialUnits:
     kind : {"cells", "clusters", "areas"}, default "cells"
         Single cells; all cells whose centre is near the centre of a cell of high risk; or parent areas.
     count : int, default 40
-        Number of units, 2 or more.
+        Number of units, 2 or more; in a trial of several shifts, number of places, each of which is a unit in each
+        shift.
     radius_m : float, default 300
         Reach of a cluster from the centre of its first cell, metres.
     buffer_m : float, default 100

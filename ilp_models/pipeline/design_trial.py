@@ -10,7 +10,7 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.text_output import check_decimal
 from ilp_models.domain.timing import SIMULATED
 from ilp_models.domain.trial import Scheme
-from ilp_models.domain.trial_design import TrialTerms
+from ilp_models.domain.trial_design import TrialTerms, as_shifts
 from ilp_models.evaluation.power import PowerSimulation
 from ilp_models.evaluation.units import TrialUnits
 from ilp_models.pipeline.outputs import read_study
@@ -45,7 +45,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     trusted_keys: str | None,
     decimal: str,
     assignment_seed: int,
-    hours: list[int],
+    shifts: list[list[int]],
     folder: Path,
 ) -> str:
     """Write the register line and the files, and return what the trial can show."""
@@ -70,7 +70,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         signed_by=as_text(signed_by),
         signed_reason=as_text(signed_reason),
         seed=assignment_seed,
-        hours=tuple(hours),
+        shifts=as_shifts(shifts),
     )
     found = plan.design(read_study(data, grid, folder, calendar=calendar, first_cutoff="next"))
     write_trial_design(found, folder, register=book, decimal=decimal)
@@ -78,7 +78,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     lines = [
         *([SIMULATED] if found.events.simulated else []),
         *([] if design.randomised else ["OBSERVATIONAL: the treated units were chosen, not drawn."]),
-        f"{design.scheme}: {len(design.units)} {design.unit_kind} from {found.chosen_from}, {design.start}, "
+        f"{design.scheme}: {len(design.units)} {design.unit_text} from {found.chosen_from}, {design.start}, "
         f"{design.periods} {design.period_unit}s",
         found.power_text,
         f"Page: {folder / PAGE}",

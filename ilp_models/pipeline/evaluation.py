@@ -171,10 +171,12 @@ class TrialEvaluation:
         whole = calendar.whole_periods(events.start, events.end - events.settles_after)
         first = self.design.first_period
         needed = whole[(whole >= first - self.design.periods_before) & (whole < first + self.design.periods)]
-        chosen = self.design.counted_events(events).select_types(known or list(events.crime_types))
-        return TrialCounts.of_panel(
-            self.design, Panel.count(chosen, self.grid, calendar, needed if len(needed) else whole)
-        )
+        chosen, span = events.select_types(known or list(events.crime_types)), needed if len(needed) else whole
+        panels = {
+            shift: Panel.count(chosen.within_hours(*shift) if shift else chosen, self.grid, calendar, span)
+            for shift in self.design.units_by_shift
+        }
+        return TrialCounts.of_panels(self.design, panels)
 
     @cached_property
     def registration(self) -> TrialRegistration:
@@ -318,8 +320,8 @@ class TrialEvaluation:
             yield TrialFinding("few events", {"events": recorded})
         if design.found_by_patrols:
             yield TrialFinding("found by patrols", {"types": ", ".join(design.found_by_patrols)})
-        if counts.panel.outside:
-            yield TrialFinding("outside the grid", {"events": counts.panel.outside})
+        if counts.outside:
+            yield TrialFinding("outside the grid", {"events": counts.outside})
 
     def _flow(self) -> pd.DataFrame:
         """Return how many units were designed, assigned, got a dose and are analysed (CONSORT)."""

@@ -10,7 +10,7 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.trial import Scheme
-from ilp_models.domain.trial_design import TrialTerms
+from ilp_models.domain.trial_design import TrialTerms, as_shifts
 from ilp_models.evaluation.power import PowerSimulation
 from ilp_models.evaluation.schemes import MatchedPairs
 from ilp_models.evaluation.units import TrialUnits
@@ -44,7 +44,7 @@ def design_trial(  # noqa: PLR0913 - everything that is fixed before the first d
     signed_by: str | None = None,
     signed_reason: str | None = None,
     seed: int = 0,
-    hours: Sequence[int] = (),
+    shifts: Sequence[Sequence[int]] = (),
 ) -> TrialDesignResult:
     """Design a field trial: choose units, assign them at random, and simulate the chance to show an effect.
 
@@ -93,9 +93,10 @@ def design_trial(  # noqa: PLR0913 - everything that is fixed before the first d
         Who accepts a trial with less power, and why; both are written into the design.
     seed : int, default 0
         Seed of the assignment.
-    hours : sequence of int, optional
-        First hour of the shift that is treated, and the hour at which it ends, such as ``(18, 2)``. Only crimes in
-        these hours count; those after midnight belong to the day on which the shift began. By default all hours.
+    shifts : sequence of pairs of int, optional
+        First hour of each shift that is treated, and the hour at which it ends, such as ``[(18, 2)]``. Only crimes in
+        these hours count; those after midnight belong to the day on which the shift began. With several shifts, each
+        place is a unit in each of them. By default all hours.
 
     Returns
     -------
@@ -143,5 +144,5 @@ def design_trial(  # noqa: PLR0913 - everything that is fixed before the first d
         signed_by=signed_by,
         signed_reason=signed_reason,
         seed=seed,
-        hours=tuple(hours),
+        shifts=as_shifts(shifts),
     ).design(study)

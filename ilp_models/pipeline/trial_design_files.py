@@ -12,6 +12,7 @@ from ilp_models.audit.register.extents import SAME_AREA, shared_area
 from ilp_models.audit.register.register import Register, RegisterEntry, RegisterState
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.text_output import check_decimal, write_table
+from ilp_models.domain.trial_design import shift_code
 from ilp_models.export.cell_files import write_shapes_geojson
 from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.clock import now
@@ -138,8 +139,16 @@ def _unit_shapes(result: TrialDesignResult) -> pd.DataFrame:
     at = {str(name): position for position, name in enumerate(grid.cells)}
     rows: list[dict[str, Any]] = []
     for place, (unit, block, word) in enumerate(zip(design.units, design.blocks, design.assignment, strict=True)):
+        shift = {"shift": shift_code(design.shifts[place])} if design.shifts else {}
         for role, cells in (("unit", design.cells[place]), ("zone", design.zones[place])):
             first, share = word[0] == "1", word.count("1") / len(word)
-            facts = {"unit": unit, "role": role, "block": block, "treated_first": first, "treated_share": share}
+            facts = {
+                "unit": unit,
+                "role": role,
+                "block": block,
+                "treated_first": first,
+                "treated_share": share,
+                **shift,
+            }
             rows += [{**facts, "cell": cell, "geometry": grid.geometry[at[cell]]} for cell in cells]
     return pd.DataFrame(rows)

@@ -11,7 +11,7 @@ import pandas as pd
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.notebook_html import html_summary
-from ilp_models.domain.trial_design import TrialDesign
+from ilp_models.domain.trial_design import TrialDesign, shift_code
 from ilp_models.evaluation.units import ChosenUnits
 from ilp_models.report.trial_design_page import LEAST_POWER, TrialDesignFacts
 
@@ -60,16 +60,18 @@ class TrialDesignResult:
         return f"{found} None of the effects up to 50% has a chance of {LEAST_POWER:.0%}."
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for each cell of a unit and period: ``unit, cell, period, treated``."""
+        """Return a row for each cell of a unit and period: ``unit, cell, period, treated``, and ``shift`` if any."""
         design = self.design
         starts = [f"{one.start_time:%Y-%m-%d}" for one in design.span]
+        shifts = [shift_code(one) for one in design.shifts] or [""] * len(design.units)
         rows = [
-            (unit, cell, start, sign == "1")
-            for unit, cells, word in zip(design.units, design.cells, design.assignment, strict=True)
+            (unit, cell, start, sign == "1", shift)
+            for unit, cells, word, shift in zip(design.units, design.cells, design.assignment, shifts, strict=True)
             for cell in cells
             for start, sign in zip(starts, word, strict=True)
         ]
-        return pd.DataFrame(rows, columns=["unit", "cell", "period", "treated"])
+        table = pd.DataFrame(rows, columns=["unit", "cell", "period", "treated", "shift"])
+        return table if design.shifts else table.drop(columns="shift")
 
     def page_facts(self) -> TrialDesignFacts:
         """Return what the page shows."""
@@ -92,14 +94,14 @@ class TrialDesignResult:
         """Return scheme, size and power in one line."""
         one = self.design
         return (
-            f"<Field trial: {one.scheme}, {len(one.units)} {one.unit_kind}, {one.periods} {one.period_unit}s from "
+            f"<Field trial: {one.scheme}, {len(one.units)} {one.unit_text}, {one.periods} {one.period_unit}s from "
             f"{one.start}, power {one.promise['power']:.0%} for a reduction of {one.promise['effect']:.0%}>"
         )
 
     def _repr_html_(self) -> str:
         """Return the main facts as a table, for notebooks."""
         one = self.design
-        facts = {"scheme": one.scheme, "units": f"{len(one.units)} {one.unit_kind}", "chosen from": self.chosen_from}
+        facts = {"scheme": one.scheme, "units": f"{len(one.units)} {one.unit_text}", "chosen from": self.chosen_from}
         facts |= {"first day": one.start, "length": f"{one.periods} {one.period_unit}s", "power": self.power_text}
         return html_summary("Design of a field trial", facts)
 
@@ -115,6 +117,7 @@ def flow_numbers(
         "eligible_cells": int(eligible.sum()),
         "eligible_units": chosen.eligible,
         "too_near": chosen.too_near,
+        "places": len(chosen) // max(len(set(chosen.shifts)), 1),
         "units": len(chosen),
         "in_no_block": int((~inside).sum()),
         "treated": int((inside & always).sum()),

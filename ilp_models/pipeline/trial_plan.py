@@ -21,7 +21,7 @@ from ilp_models.domain.governance import Governance, is_blank
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.panel import Panel
 from ilp_models.domain.trial import usual_counts
-from ilp_models.domain.trial_design import TrialDesign, TrialTerms, check_hours
+from ilp_models.domain.trial_design import Shift, TrialDesign, TrialTerms
 from ilp_models.evaluation.power import Power, PowerSimulation, least_effect
 from ilp_models.evaluation.units import ChosenUnits, TrialUnits
 from ilp_models.export.table import CellTable
@@ -76,7 +76,7 @@ class TrialPlan:
     signed_by: str | None
     signed_reason: str | None
     seed: int
-    hours: tuple[int, ...] = ()
+    shifts: tuple[Shift, ...] = ()
 
     def design(self, study: Study) -> TrialDesignResult:
         """Return the design on the records of a study."""
@@ -114,22 +114,24 @@ class TrialPlan:
         outcomes = self._outcomes(study.events)
         grid = study.grid_at(study.cutoff)
         whole = study.calendar.whole_periods(study.events.start, study.events.end - study.events.settles_after)
-        check_hours(self.hours)
-        counted = study.events.within_hours(*self.hours) if self.hours else study.events
-        panel = Panel.count(counted.select_types(outcomes), grid, study.calendar, whole)
-        past = panel.values.sum(axis=0)
-        eligible = self._eligible(study, grid, past, outcomes, audited)
-        chosen = self.units.choose(grid, eligible.risk, eligible.cells)
-        counts = chosen.sums(past)
+        events, shifts = study.events.select_types(outcomes), self.shifts or (None,)
+        past = {
+            one: Panel.count(events.within_hours(*one) if one else events, grid, study.calendar, whole).values.sum(
+                axis=0
+            )
+            for one in shifts
+        }
+        eligible = self._eligible(study, grid, np.sum(list(past.values()), axis=0), outcomes, audited)
+
+        def count(units: TrialUnits) -> tuple[ChosenUnits, npt.NDArray[Any]]:
+            found = units.choose(grid, eligible.risk, eligible.cells).in_shifts(self.shifts)
+            return found, found.sums(past)
+
+        chosen, counts = count(self.units)
         planned = TrialPower(self.power, self.scheme, self.periods, self.effect)
         table = planned.table(counts)
         promise = self._promise(table)
         signed = self._signature(promise)
-
-        def count(other: TrialUnits) -> tuple[ChosenUnits, npt.NDArray[Any]]:
-            found = other.choose(grid, eligible.risk, eligible.cells)
-            return found, found.sums(past)
-
         curves = planned.curves(self.units, float(np.sqrt(np.median(grid.area_m2))), count)
         blocks = self.scheme.blocks(usual_counts(counts[:, -self.power.periods_before :]))
         treated = self._assignment(chosen, blocks)
@@ -315,7 +317,7 @@ class TrialPlan:
             promise=promise,
             evidence=eligible.evidence,
             signed=signed,
-            hours=self.hours,
+            shifts=chosen.shifts,
         )
 
 
@@ -323,7 +325,7 @@ def _group_table(residents: Sequence[GroupsOfCells], chosen: ChosenUnits, treate
     """Return the shares of groups among residents of units and of treated units, and their exposure as audited."""
     share = np.zeros((len(risk), treated.shape[1]))
     for cells, row in zip(chosen.cells, treated, strict=True):
-        share[cells] = row
+        share[cells] += row / max(len(set(chosen.shifts)), 1)  # the share of its shifts in which a cell is treated
     inside = np.zeros(len(risk))
     inside[np.concatenate(chosen.cells)] = 1.0
     time = share.mean(axis=1)

@@ -49,7 +49,7 @@ def plot_class_maps(
     width = _WIDE if marks else _WIDTH
     left, bottom, right, top = shapely.total_bounds(geometry.cells)
     height = width * float(np.clip((top - bottom) / (right - left), 0.35, 1.4)) + 0.3
-    columns = min(_COLUMNS, len(panels))
+    columns = 2 if len(panels) == 4 else min(_COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(width * columns, height * rows + 0.6))
     figure.set_layout_engine("constrained", h_pad=0.09)  # room for the titles
@@ -63,7 +63,8 @@ def plot_class_maps(
             lines = _border(geometry, mark.cells)
             axis.add_collection(LineCollection(lines, colors=mark.colour, linestyles=mark.style, linewidths=1.3))
         axis.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
-        axis.set_title(escape_math(title), loc="left", fontsize=10, color=INK, fontweight="bold")
+        # y: without it, the title makes room for the hidden ticks and leaves the figure
+        axis.set_title(escape_math(title), loc="left", y=1.0, fontsize=10, color=INK, fontweight="bold")
     for axis in axes:
         axis.set_axis_off()
     patches: list[Patch | Line2D] = [

@@ -12,7 +12,7 @@ import pandas as pd
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.timing import SIMULATED
-from ilp_models.domain.trial_design import TrialDesign
+from ilp_models.domain.trial_design import TrialDesign, shift_text
 from ilp_models.report.class_maps import plot_class_maps
 from ilp_models.report.formatting import MISSING, number, percent, percent_interval, sentence
 from ilp_models.report.maps import MapGeometry
@@ -77,23 +77,29 @@ class TrialDesignFacts:
 def draw_unit_map(facts: TrialDesignFacts, folder: Path) -> FigureFile:
     """Draw the map of units and zones, and return its file."""
     labels = [label for label, _ in _CLASSES]
-    classes = np.full(len(facts.grid), -1)
     at = {str(name): place for place, name in enumerate(facts.grid.cells)}
-    design = facts.design
-    for cells, zone, block, row in zip(design.cells, design.zones, design.blocks, design.treated, strict=True):
-        share = float(row.mean())
-        kind = _NO_BLOCK if block < 0 else _NEVER if share == 0 else _ALWAYS if share == 1 else _PARTLY
-        classes[[at[cell] for cell in cells]] = labels.index(kind)
-        classes[[at[cell] for cell in zone]] = labels.index(_ZONE)
-    known = [number for number in range(len(labels)) if (classes == number).any()]
-    shown = np.array([known.index(one) if one >= 0 else -1 for one in classes])
+    design, treated, panels = facts.design, facts.design.treated, {}
+    for shift, units in design.units_by_shift.items():
+        classes = panels["Units" if shift is None else shift_text(shift)] = np.full(len(facts.grid), -1)
+        for unit in units:
+            share = float(treated[unit].mean())
+            kind = _NO_BLOCK if design.blocks[unit] < 0 else {0.0: _NEVER, 1.0: _ALWAYS}.get(share, _PARTLY)
+            classes[[at[cell] for cell in design.cells[unit]]] = labels.index(kind)
+            classes[[at[cell] for cell in design.zones[unit]]] = labels.index(_ZONE)
+    known = [number for number in range(len(labels)) if any((one == number).any() for one in panels.values())]
+    positions = np.array([known.index(one) if one in known else -1 for one in range(len(labels))] + [-1])
+    shown = {title: positions[classes] for title, classes in panels.items()}
     used = [_CLASSES[number] for number in known]
-    figure = plot_class_maps(MapGeometry.from_grid(facts.grid), {"Units": shown}, used, "Assignment")
+    figure = plot_class_maps(MapGeometry.from_grid(facts.grid), shown, used, "Assignment")
     path = save_figure(figure, folder / "units.png", "Map of the units")
-    counts = [f"{int((shown == number).sum())} cells {label}" for number, (label, _) in enumerate(used)]
+    counts = [
+        f"{title}: " * (len(shown) > 1)
+        + ", ".join(f"{int((classes == number).sum())} cells {label}" for number, (label, _) in enumerate(used))
+        for title, classes in shown.items()
+    ]
     return FigureFile(
         path,
-        f"Map of the units: {', '.join(counts)}. See assignment.csv.",
+        f"Map of the units: {'; '.join(counts)}. See assignment.csv.",
         "Cells of units and zones. In turns: treated in some of the periods.",
     )
 
@@ -128,7 +134,7 @@ def _key_numbers(facts: TrialDesignFacts) -> Iterator[KeyNumber]:
     design, flow, promise = facts.design, facts.flow, facts.design.promise
     parts = {"treated throughout": "treated", "never treated": "control", "treated part of the time": "changing"}
     assigned = [f"{flow[key]} {words}" for words, key in parts.items() if flow[key]]
-    yield KeyNumber(f"{len(design.units)}", design.unit_kind, ", ".join(assigned))
+    yield KeyNumber(f"{len(design.units)}", design.unit_text, ", ".join(assigned))
     yield KeyNumber(f"{design.periods} {design.period_unit}s", "length", f"{design.start} to {facts.last_day}")
     ends = percent_interval(promise.get("low", np.nan), promise.get("high", np.nan), 0)
     how = f"simulated; 95 % interval {ends}" if ends else "closed form only, because nothing is drawn"
@@ -146,7 +152,9 @@ def _flow(facts: TrialDesignFacts) -> Iterator[tuple[str, str]]:
     yield "Eligible cells", f"{flow['eligible_cells']:,}"
     yield f"Eligible units{starting}", f"{flow['eligible_units']:,}"
     yield "Left out: too near to a unit of higher risk", f"{flow['too_near']:,}"
-    yield "Chosen units, those of highest risk", f"{flow['units']:,}"
+    yield "Chosen units, those of highest risk", f"{flow['places']:,}"
+    if flow["units"] != flow["places"]:
+        yield "Units: each of these places in each shift", f"{flow['units']:,}"
     yield "Left out: in no block", f"{flow['in_no_block']:,}"
     yield "Assigned: treated throughout", f"{flow['treated']:,}"
     yield "Assigned: never treated", f"{flow['control']:,}"

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 
 from ilp_models.domain.dose import UNIT
 from ilp_models.domain.grid import Grid
-from ilp_models.domain.trial_design import TrialDesign
+from ilp_models.domain.trial_design import TrialDesign, shift_text
 from ilp_models.report.class_maps import CellMark, LineStyle, plot_class_maps
 from ilp_models.report.formatting import number
 from ilp_models.report.maps import MapGeometry
@@ -51,11 +51,15 @@ def draw_dose_map(
     treated = design.treated[:, : facts["periods"]]
     by_unit = facts["dose_places"] == UNIT
     places = dict(zip(design.units, members, strict=True)) if by_unit else {one: np.array([at[one]]) for one in at}
-    panels, classes = dose_classes(members, treated, dose, places, len(grid))
+    several = len(design.units_by_shift) > 1
+    shifts = {shift_text(one) if one and several else "": units for one, units in design.units_by_shift.items()}
+    number_of = {name: number for number, name in enumerate(design.units)}
+    rows = dose.assign(number=[number_of[name] for name in dose["unit"]])
+    panels, classes = dose_classes(members, treated, rows, places, len(grid), shifts)
     arms = np.array(arms_of_units(treated))
     marks = [
         CellMark(f"{label} units ({int((arms == label).sum())})", colour, style, np.concatenate(own))
-        for label, colour, style in _ARMS
+        for label, colour, style in (() if several else _ARMS)  # each shift has arms of its own
         if (own := [cells for cells, arm in zip(members, arms, strict=True) if arm == label])
     ]
     figure = plot_class_maps(MapGeometry.from_grid(grid), panels, classes, "Hours", marks=marks, watermark=mark)
@@ -69,11 +73,12 @@ def dose_classes(
     dose: pd.DataFrame,
     places: Mapping[str, Integers],
     cells: int,
+    shifts: Mapping[str, Sequence[int]] | None = None,
 ) -> tuple[dict[str, Integers], list[tuple[str, str]]]:
     """Return the class of each cell in periods with and without treatment, and label and colour of the classes.
 
     -1 is a cell of no unit, or of a unit without such periods. Hours that the dose table hides have a class of their
-    own, and do not move the limits of the others.
+    own, and do not move the limits of the others. Several ``shifts``, title and numbers of units, have two maps each.
     """
     hours = dose[list(_PANELS)].to_numpy(dtype=float)
     recorded = hours[np.isfinite(hours) & (hours > 0)]
@@ -81,14 +86,16 @@ def dose_classes(
     classes = [_NO_HOURS, *_hour_classes(edges), _HIDDEN]
     panels = {}
     for name, title in _PANELS.items():
-        shown = np.full(cells, -1)
-        own = treated if name == "treated_hours" else ~treated
-        for unit, row in zip(members, own, strict=True):
-            shown[unit] = 0 if row.any() else -1
-        for place, value, hidden in zip(dose["place"], dose[name], dose["suppressed"], strict=True):
-            kept = places[str(place)][shown[places[str(place)]] >= 0]
-            shown[kept] = len(classes) - 1 if hidden else _class_of(float(value), edges)
-        panels[title] = shown
+        for shift, units in (shifts or {"": range(len(members))}).items():
+            rows = dose[dose["number"].isin(list(units))] if shift else dose
+            shown = np.full(cells, -1)
+            own = treated if name == "treated_hours" else ~treated
+            for unit in units:
+                shown[members[unit]] = 0 if own[unit].any() else -1
+            for place, value, hidden in zip(rows["place"], rows[name], rows["suppressed"], strict=True):
+                kept = places[str(place)][shown[places[str(place)]] >= 0]
+                shown[kept] = len(classes) - 1 if hidden else _class_of(float(value), edges)
+            panels[f"{shift}: {title}" if shift else title] = shown
     used = [one for one in range(len(classes)) if any((shown == one).any() for shown in panels.values())]
     positions = np.array([used.index(one) if one in used else -1 for one in range(len(classes))] + [-1])
     return {title: positions[shown] for title, shown in panels.items()}, [classes[one] for one in used]

@@ -17,10 +17,7 @@ SMALL = {"weeks": 80, "size_km": 4, "districts": 4}
 WEEKS = 12
 
 
-@pytest.fixture(scope="module")
-def trial(tmp_path_factory):
-    """Return the file of a small design."""
-    folder = tmp_path_factory.mktemp("trial")
+def design_of(**settings):
     terms = ilp.TrialTerms(
         *("as agreed",) * 6,
         ethics_review_date="2020-06-01",
@@ -28,19 +25,24 @@ def trial(tmp_path_factory):
         public_notice_date="2020-06-15",
         public_notice_reference="N1",
     )
-    result = ilp.design_trial(
+    usual = {"effect": 0.5, "scheme": BlockedRandomisation(2, 0.5), "found_by_patrols": ["robbery"]}
+    return ilp.design_trial(
         ilp.SimulatedCity(**SMALL).read(),
         ilp.SquareGrid(500),
         terms=terms,
         start="2020-07-20",
         periods=WEEKS,
-        effect=0.5,
-        scheme=BlockedRandomisation(2, 0.5),
         units=ilp.TrialUnits(count=8),
-        found_by_patrols=["robbery"],
         power=ilp.PowerSimulation(trials=20, periods_before=26),
         least_power=0,
+        **(usual | settings),
     )
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory):
+    """Return the file of a small design."""
+    folder, result = tmp_path_factory.mktemp("trial"), design_of()
     return ilp.write_trial_design(result, folder, register=folder / "register.jsonl"), result
 
 
@@ -97,7 +99,7 @@ def test_patrols_prevent_move_and_find_crimes_in_treated_places_only(trial):
 
 
 def test_patrols_of_a_shift_change_its_hours_only_and_the_evaluation_counts_no_others(trial, tmp_path):
-    design = replace(trial[1].design, hours=(22, 3))
+    design = replace(trial[1].design, shifts=((22, 3),) * 8)
     (tmp_path / "trial.json").write_text(design.to_json())
     (tmp_path / "units.geojson").write_bytes(trial[0].with_name("units.geojson").read_bytes())
     assert TrialDesign.from_json((tmp_path / "trial.json").read_bytes()) == design
@@ -113,6 +115,46 @@ def test_patrols_of_a_shift_change_its_hours_only_and_the_evaluation_counts_no_o
     known = moved[shift]["crime_type"].isin(design.outcomes).to_numpy() & (unit >= 0) & (week >= 0)
     result = ilp.evaluate_trial(design, without.read(), ilp.SquareGrid(500))
     assert result.totals["during"].sum() == known.sum()
+
+
+def test_shifts_of_a_place_are_units_that_are_treated_and_counted_apart(trial, tmp_path):
+    settings = {"shifts": [(6, 18), (18, 6)], "found_by_patrols": [], "scheme": BlockedRandomisation(2, 0.5)}
+    result = design_of(**settings)
+    design = result.design
+    assert len(design.units) == 2 * 8
+    assert design.units[:2] == tuple(f"{design.cells[0][0]} {one}" for one in ("06-18", "18-06"))
+    assert result.to_frame().columns.tolist() == ["unit", "cell", "period", "treated", "shift"]
+    ilp.write_trial_design(result, tmp_path, register=tmp_path / "register.jsonl")
+    assert (
+        "Each place is a unit in each of these shifts: 6:00 to 18:00, 18:00 to 6:00"
+        in (tmp_path / "design.html").read_text()
+    )
+    without, whole = (ilp.PatrolledCity(**SMALL, trial=str(tmp_path / "trial.json"), prevented=one) for one in (0, 1))
+    table = without.read().table
+    night = ((table["occurred_at"].dt.hour >= 18) | (table["occurred_at"].dt.hour < 6)).to_numpy()
+    late = table["occurred_at"].where(table["occurred_at"].dt.hour >= 6, table["occurred_at"] - pd.Timedelta(hours=6))
+    place = where((None, result), table)[0] // 2  # of the two units of a place, it returns the second
+    week = ((late - pd.Timestamp(design.start)).dt.days // 7).to_numpy()
+    unit = np.where(place >= 0, 2 * place + night, -1)
+    inside = (unit >= 0) & (week >= 0)
+    gone = inside & design.treated[unit, np.maximum(week, 0)]
+    pd.testing.assert_frame_equal(whole.read().table, table[~gone].reset_index(drop=True))
+    found = ilp.evaluate_trial(design, whole.read(), ilp.SquareGrid(500), register=tmp_path / "register.jsonl")
+    during = found.totals.set_index("arm")["during"]
+    assert during["treated at any time"] == 0
+    assert during["never treated"] == (inside & ~gone).sum()
+    dose = tmp_path / "dose.csv"
+    dose.write_text(f"cell,period,hours\n{design.cells[0][0]},{design.start},1\n")
+    with pytest.raises(InputError, match=r"in each of several shifts\. Give the column unit instead"):
+        ilp.evaluate_trial(design, whole.read(), ilp.SquareGrid(500), dose=dose)
+    dose.write_text(
+        "".join(
+            f"{row}\n" for row in ("unit,period,hours,crews", *(f"{one},{design.start},1,2" for one in design.units))
+        )
+    )
+    shown = ilp.evaluate_trial(design, whole.read(), ilp.SquareGrid(500), dose=dose)
+    ilp.write_trial_evaluation(shown, tmp_path / "evaluation", register=tmp_path / "register.jsonl")
+    assert (tmp_path / "evaluation" / "figures" / "dose_map.png").exists()
 
 
 def test_the_process_goes_on_with_the_near_repeats_of_the_days_before(trial):

@@ -89,9 +89,10 @@ def test_a_review_after_the_first_day_is_a_fault():
         ({"cells": (("a",), ("a",))}, "belongs to two units"),
         ({"zones": (("b",), ())}, "in a unit and in the zone"),
         *(
-            ({"hours": hours}, "hours=.* from 0 to 23")
-            for hours in ((18,), (18, 24), (3, 3), (1.5, 2), (True, 2), (1, 2, 3))
+            ({"shifts": (shift,) * 2}, "shifts=.* from 0 to 23")
+            for shift in ((18,), (18, 24), (3, 3), (1.5, 2), (True, 2), (1, 2, 3), 18)
         ),
+        ({"shifts": ((22, 6), (5, 12))}, "the hour from 5:00 is in two of them"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(change, said):

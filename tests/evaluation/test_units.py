@@ -41,7 +41,11 @@ def test_units_are_those_of_highest_risk_that_are_apart():
     found = TrialUnits(count=3, buffer_m=50).choose(GRID, risk, risk > 0)
     assert list(found.names) == [GRID.cells[at] for at in (0, 4, 8)]
     assert (found.eligible, found.too_near) == (5, 1)
-    assert found.sums(np.arange(len(GRID))[:, None]).tolist() == [[0], [4], [8]]
+    assert found.sums({None: np.arange(len(GRID))[:, None]}).tolist() == [[0], [4], [8]]
+    late = found.in_shifts([(22, 6), (6, 14)])
+    assert late.names[:2] == (f"{found.names[0]} 22-06", f"{found.names[0]} 06-14")
+    counts = {(22, 6): np.arange(len(GRID))[:, None], (6, 14): np.ones((len(GRID), 1))}
+    assert late.sums(counts).tolist() == [[0], [1], [4], [1], [8], [1]]
 
 
 def test_a_cluster_has_the_cells_around_its_first_one():

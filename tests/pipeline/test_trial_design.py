@@ -58,7 +58,7 @@ def test_a_design_is_equal_for_an_equal_seed_and_balanced_in_pairs(designed):
     treated, blocks = designed.design.treated[:, 0], np.array(designed.design.blocks)
     assert all(treated[blocks == block].sum() == 1 for block in range(9))
     assert designed.flow == {
-        **{"cells": 36, "eligible_cells": 36, "eligible_units": 36, "too_near": 0, "units": 18},
+        **{"cells": 36, "eligible_cells": 36, "eligible_units": 36, "too_near": 0, "places": 18, "units": 18},
         **{"in_no_block": 0, "treated": 9, "control": 9, "changing": 0},
     }
 
@@ -104,6 +104,7 @@ def test_dispersion_is_one_for_poisson_counts_and_two_where_each_crime_is_record
         ({"scheme": ilp.Observational(), "treated_units": ["x"]}, r"treated_units=\['x'\] must name some"),
         ({"outcomes": ["a"], "found_by_patrols": ["a"]}, r"\['a'\] cannot be outcomes and found_by_patrols"),
         ({"outcomes": ["c"]}, "no crime type 'c'"),
+        ({"shifts": [18, 2]}, r"shifts=\[18, 2\]: 18 must be the first hour of a shift"),
         ({"scheme": ilp.Crossover(slot=3)}, "Give a multiple of 6 periods"),
     ],
 )

@@ -44,6 +44,16 @@ def test_the_dose_map_by_hand_hides_what_the_table_hides():
     assert hidden not in names_of(*dose_classes(MEMBERS, TREATED, DOSE.iloc[[0, 2, 3]], CELLS, 5))[0]
 
 
+def test_each_shift_of_a_dose_has_maps_of_its_own():
+    members = [MEMBERS[0], MEMBERS[0]]
+    rows = DOSE.iloc[:2].assign(place=["early", "late"], treated_hours=[2.0, 8.0], suppressed=False, number=[0, 1])
+    places = {"early": MEMBERS[0], "late": MEMBERS[0]}
+    panels, classes = dose_classes(members, TREATED[:1].repeat(2, 0), rows, places, 5, {"day": [0], "night": [1]})
+    given = dict(zip(panels, names_of(panels, classes), strict=True))
+    assert given["day: In periods with treatment"][0] == "2.00 to 3.50 hours"
+    assert given["night: In periods with treatment"][0] == "6.50 to 8.00 hours"
+
+
 def test_hours_of_a_unit_are_those_of_its_cells():
     units = dict(zip("abc", MEMBERS, strict=True))
     given, _ = names_of(*dose_classes(MEMBERS, TREATED, DOSE.iloc[:1], units, 5))

@@ -98,9 +98,13 @@ class PatrolledCity(SimulatedCity):
         """Return the records after prevention, displacement and additional recording."""
         generator = np.random.default_rng([self.seed, _SEEDS[1]])
         units = _read_units(shapes, design, self.crs)
-        unit = _unit_of(table, units[units["role"] == "unit"])
-        moments = shift_times(table["occurred_at"], *design.hours) if design.hours else table["occurred_at"]
-        period = periods.get_indexer(pd.PeriodIndex(moments, freq=periods.freq))
+        unit, period = np.full((2, len(table)), -1)
+        for shift, members in design.units_by_shift.items():
+            moments = shift_times(table["occurred_at"], *shift) if shift else table["occurred_at"]
+            at = _unit_of(table, units[(units["role"] == "unit") & units["at"].isin(members)])
+            inside = (at >= 0) & moments.notna().to_numpy()
+            unit[inside] = at[inside]
+            period[inside] = periods.get_indexer(pd.PeriodIndex(moments[inside], freq=periods.freq))
         treated = (unit >= 0) & (period >= 0)
         treated[treated] = design.treated[unit[treated], period[treated]]
         prevented = treated & (generator.random(len(table)) < self.prevented)
