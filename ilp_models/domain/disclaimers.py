@@ -9,4 +9,5 @@ CAVEAT: Final = (
 )
 SCOPE: Final = "areas, not persons; a place is not grounds for a stop, a search or an arrest"
 RESEARCH_ONLY: Final = "research only - not for resource allocation"
+NOT_A_FORECAST: Final = "This describes recorded crime of the past. It is not a forecast."
 GROUP_CAVEAT: Final = "Judgements about groups. Not to be used against a person."

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.description import DescriptionPart
+from ilp_models.domain.disclaimers import NOT_A_FORECAST
 from ilp_models.domain.events import EventSource
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.text_output import check_decimal, write_table
 from ilp_models.domain.timing import SIMULATED
-from ilp_models.pipeline.description import NOT_A_FORECAST, describe_study, write_description
+from ilp_models.pipeline.description import describe_study, write_description
 from ilp_models.pipeline.outputs import RECORDED, read_study, recorded_counts
 from ilp_models.report.description_page import headlines
 

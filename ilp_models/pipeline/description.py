@@ -17,6 +17,7 @@ from ilp_models.description.near_repeats import NearRepeats
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.description import DescribedPart, Description, DescriptionData, DescriptionPart
 from ilp_models.domain.digest import digest_of
+from ilp_models.domain.disclaimers import NOT_A_FORECAST
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid, GridSpec
@@ -33,7 +34,6 @@ from ilp_models.report.description_page import write_description_page
 PAGE: Final = "description.html"
 WORKBOOK: Final = "description.xlsx"
 FACTS: Final = "description.json"
-NOT_A_FORECAST: Final = "This describes recorded crime of the past. It is not a forecast."
 _AREA_SHEETS: Final = 40  # more sheets cannot be found in a spreadsheet; the joint table holds all areas
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 from matplotlib.axes import Axes
 
-from ilp_models.domain.disclaimers import RESEARCH_ONLY, SCOPE
+from ilp_models.domain.disclaimers import NOT_A_FORECAST, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.region import REGION, JurisdictionFacts, JurisdictionResult, Region, RunState
 from ilp_models.domain.scores import ALL, is_bound
 from ilp_models.report.formatting import MISSING, crime_type_label, number, percent, sentence
@@ -30,6 +30,7 @@ _CHIPS: Final = {
 }
 _COLOUR: Final = {"admitted": COLOURS[2], "approved": COLOURS[2], "withheld": COLOURS[1], "done": COLOURS[0]}
 _UNMAPPED: Final = ("crime type not in data.crime_types", "label without a category")  # rules of the intake
+_DESCRIBE: Final = "describe"  # the task that makes no forecast and no decision
 _ALL_SKILL: Final = 5  # forecasters shown
 
 
@@ -68,6 +69,7 @@ def write_region_page(
         "quality": [_quality(one) for one in region.finished if one.intake],
         "described": [(one.name, one.described) for one in region.finished if one.described],
         "skills": [(one.name, _skill_rows(one)) for one in region.finished if len(one.skill)],
+        "about": NOT_A_FORECAST if region.task == _DESCRIBE or any(one.described for one in region.finished) else "",
         "scope": sentence(SCOPE),
         "research_only": RESEARCH_ONLY,
         "reasons": any(state_of(one) in ("failed", "withheld") for one in region.jurisdictions),

@@ -13,7 +13,7 @@ import ilp_models as ilp
 from ilp_models.domain.description import Description
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.intake import IntakeReport
-from ilp_models.pipeline.description import FACTS, NOT_A_FORECAST, WORKBOOK, named_tables
+from ilp_models.pipeline.description import FACTS, WORKBOOK, named_tables
 from ilp_models.report.description_page import headlines
 
 pytestmark = pytest.mark.slow

@@ -1,6 +1,7 @@
 """The runs of several jurisdictions are read together: sums are exact, and what is missing is named."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.description.change import ChangeTable
 from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.disclaimers import NOT_A_FORECAST
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.region import JurisdictionResult, RunState
 from ilp_models.domain.region_plan import RegionPlan
@@ -326,6 +328,8 @@ def test_a_region_of_descriptions_has_their_sentences(tmp_path):
     page = write_region(read_region({"north": tmp_path / "north"}, task="describe"), tmp_path / "pair")[0]
     text = page.read_text(encoding="utf-8")
     assert "What was recorded" in text
+    assert NOT_A_FORECAST in text
+    assert not re.search(r"forecasts|decision", text, re.IGNORECASE)  # a description has neither
     assert "../north/description.html" in text
     (tmp_path / "north" / "description.json").write_text("[]", encoding="utf-8")
     assert read_region({"north": tmp_path / "north"}).missing == ("north",)

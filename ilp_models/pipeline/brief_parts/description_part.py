@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ilp_models.domain.brief import BriefPart, BriefSection
-from ilp_models.pipeline.description import NOT_A_FORECAST, read_parts
+from ilp_models.domain.disclaimers import NOT_A_FORECAST
+from ilp_models.pipeline.description import read_parts
 from ilp_models.pipeline.run_record import RunRecord
 from ilp_models.report.description_page import headlines
 
