@@ -11,6 +11,7 @@ from python_calamine import CalamineWorkbook
 
 import ilp_models as ilp
 from ilp_models.domain.description import Description
+from ilp_models.domain.disclaimers import NOT_A_FORECAST
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.pipeline.description import FACTS, WORKBOOK, named_tables
