@@ -14,12 +14,13 @@ from ilp_models.domain.events import UNTIL, Events, check_events
 from ilp_models.domain.grid import Grid, GridSpec, check_grid, parent_labels
 from ilp_models.domain.scores import ALL
 from ilp_models.pipeline.forecasting import NextForecast
-from ilp_models.stats.aoristic import shrunken_shares, week_weights
+from ilp_models.stats.aoristic import share_interval, shrunken_shares, week_weights
 from ilp_models.stats.bootstrap import Bootstrap
 
 Floats = npt.NDArray[np.float64]
 
 STARTS: Final = (0, 6, 12, 18)
+_CONFIDENCE: Final = 0.95
 _YEAR: Final = pd.Timedelta(days=364)  # whole weeks, so that each weekday counts equally
 _WEEK: Final = pd.Timedelta(days=7)
 
@@ -45,8 +46,9 @@ def split_by_part_of_day(
     Returns
     -------
     DataFrame
-        One row for each area, crime type, period and part: ``area``, ``crime_type``, ``period``, ``part``, ``share``
-        and ``expected``.
+        One row for each area, crime type, period and part: ``area``, ``crime_type``, ``period``, ``part``, ``share``,
+        ``share_low`` and ``share_high`` (95 % interval) and ``expected``. The interval covers chance in the records of
+        the year, not new habits, and not the doubt about the expected count.
 
     Raises
     ------
@@ -65,7 +67,8 @@ def split_by_part_of_day(
     study, history = forecast.study, forecast.forecaster.history_
     cutoff = history.calendar.earlier(history.cutoff, history.record_lag)
     parts = _Parts.from_events(study.events, forecast.grid, starts, area_level)
-    shares = parts.shares(parts.sums(parts.known(cutoff)))
+    share, variance = parts.shares(parts.sums(parts.known(cutoff)))
+    low, high = share_interval(share, variance, _CONFIDENCE)
     expected = forecast.forecast.expected
     counts = np.zeros((len(parts.areas), *expected.shape[::2]))  # areas, crime types, periods
     np.add.at(counts, parts.area_of_cell, expected.transpose("cell", "crime_type", "period").values)
@@ -74,10 +77,13 @@ def split_by_part_of_day(
         [parts.areas, map(str, kinds), [str(one.start_time.date()) for one in periods], parts.labels],
         names=["area", "crime_type", "period", "part"],
     )
-    known = shares[:, [list(study.events.crime_types).index(str(kind)) for kind in kinds]]
-    share = np.repeat(known[:, :, None, :], len(periods), axis=2)
-    rows = index.to_frame(index=False)
-    return rows.assign(share=share.ravel(), expected=(counts[..., None] * share).ravel())
+    order = [list(study.events.crime_types).index(str(kind)) for kind in kinds]
+    each = {
+        name: np.repeat(values[:, order, None, :], len(periods), axis=2)
+        for name, values in (("share", share), ("share_low", low), ("share_high", high))
+    }
+    columns = {name: values.ravel() for name, values in each.items()}
+    return index.to_frame(index=False).assign(**columns, expected=(counts[..., None] * each["share"]).ravel())
 
 
 def score_part_of_day(
@@ -140,7 +146,7 @@ def score_part_of_day(
     for week in range(test_weeks):
         start = first + week * _WEEK
         past = parts.sums(parts.known(start))
-        own, common = np.log(parts.shares(past)), np.log(parts.shares(past.sum(axis=0, keepdims=True)))
+        own, common = (np.log(parts.shares(one)[0]) for one in (past, past.sum(axis=0, keepdims=True)))
         seen = parts.sums(parts.between(start, start + _WEEK))
         against = (np.log(parts.lengths), common)
         gains.append(np.stack([(seen * (own - other)).sum(axis=(0, 2)) for other in against]))
@@ -230,6 +236,8 @@ class _Parts:
         np.add.at(out, self.group[used], self.weights[used])
         return out.reshape(len(self.areas), self.kinds, -1)
 
-    def shares(self, sums: Floats) -> Floats:
-        """Return the shares of the parts, those of each crime type shrunk towards all areas."""
-        return np.stack([shrunken_shares(sums[:, kind], self.lengths) for kind in range(sums.shape[1])], axis=1)
+    def shares(self, sums: Floats) -> tuple[Floats, Floats]:
+        """Return the shares of the parts, those of each crime type shrunk towards all areas, and their variances."""
+        found = [shrunken_shares(sums[:, kind], self.lengths) for kind in range(sums.shape[1])]
+        share, variance = (np.stack(values, axis=1) for values in zip(*found, strict=True))
+        return share, variance

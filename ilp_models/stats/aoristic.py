@@ -4,17 +4,16 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_matrix
 from scipy.special import gammaln
-from scipy.stats import chi2
+from scipy.stats import beta, chi2
 
 Floats = npt.NDArray[np.floating[Any]]
 
 HOURS: Final = 168
 _HOUR: Final = 60
 WEEK: Final = HOURS * _HOUR  # minutes
-_LOG_WEIGHTS: Final = (0.0, 14.0)  # from one event to a million
+_WEIGHTS: Final = np.exp(np.linspace(0, 14, 57))[:, None, None]  # from one event to a million
 _MONDAY: Final = np.datetime64("1970-01-05T00:00", "m").astype(np.int64)
 
 
@@ -89,21 +88,33 @@ def _mix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return value ^ (value >> np.uint64(31))
 
 
-def shrunken_shares(sums: Floats, lengths: Floats) -> Floats:
-    """Return the share of each part of the day in each area, shrunk towards the shares of all areas.
+def shrunken_shares(sums: Floats, lengths: Floats) -> tuple[Floats, Floats]:
+    """Return the share of each part of the day in each area, shrunk towards the shares of all areas, and its variance.
 
     ``sums`` (areas, parts) are aoristic weights, ``lengths`` the shares of the parts in the day. Areas with few events
-    get the shares of all, those with many their own. How much is learned: the weight of the common shares, in events,
-    maximises the likelihood of Dirichlet-multinomial counts.
+    get the shares of all, those with many their own. How much is learned: counts are Dirichlet-multinomial, and the
+    weight w of the common shares, in events, is integrated out. Its prior is uniform in 1 / sqrt(1 + w), which is the
+    spread between areas. The variance counts the events of the area, the common shares and w.
     """
-    common = (sums.sum(axis=0) + lengths) / (sums.sum() + 1.0)
-    size = sums.sum(axis=1, keepdims=True)
+    events, size = sums.sum(), sums.sum(axis=1, keepdims=True)
+    common = (sums.sum(axis=0) + lengths) / (events + 1.0)
+    prior = _WEIGHTS * common
+    parts = (gammaln(sums + prior) - gammaln(prior)).sum(axis=(1, 2))
+    likelihood = parts + (gammaln(_WEIGHTS) - gammaln(size + _WEIGHTS)).sum(axis=(1, 2))
+    likelihood += (np.log(_WEIGHTS) - 1.5 * np.log1p(_WEIGHTS))[:, 0, 0]  # the prior, in steps of log w
+    chance = np.exp(likelihood - likelihood.max())
+    chance /= chance.sum()
+    mean = (sums + prior) / (size + _WEIGHTS)
+    pooled = ((size * (size + _WEIGHTS)).sum(axis=1, keepdims=True) / (1 + _WEIGHTS) + 1) / (events + 1) ** 2
+    variance = mean * (1 - mean) / (size + _WEIGHTS + 1)
+    variance += (_WEIGHTS / (size + _WEIGHTS)) ** 2 * common * (1 - common) * pooled
+    share = np.tensordot(chance, mean, 1)
+    return share, np.tensordot(chance, variance + (mean - share) ** 2, 1)
 
-    def loss(log_weight: float) -> float:
-        weight = np.exp(log_weight)
-        prior = weight * common
-        parts = gammaln(sums + prior) - gammaln(prior)
-        return -float((gammaln(weight) - gammaln(size[:, 0] + weight) + parts.sum(axis=1)).sum())
 
-    weight = np.exp(minimize_scalar(loss, bounds=_LOG_WEIGHTS, method="bounded").x)
-    return np.asarray((sums + weight * common) / (size + weight))
+def share_interval(share: Floats, variance: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Return the limits of shares: quantiles of beta distributions with their means and variances."""
+    events = np.maximum(share * (1 - share) / variance - 1, 1.0)
+    tail = (1 - confidence) / 2
+    fitted = beta(share * events, (1 - share) * events)
+    return fitted.ppf(tail), fitted.ppf(1 - tail)

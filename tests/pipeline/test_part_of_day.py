@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 import ilp_models as ilp
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.grid import parent_labels
 from ilp_models.domain.intake import IntakeReport
-from ilp_models.stats.aoristic import shrunken_shares
+from ilp_models.stats.aoristic import share_interval, shrunken_shares
 from tests.builders import city, events_at
 from tests.pipeline.small_city import run_task
 
@@ -48,6 +49,8 @@ def test_parts_sum_to_the_forecast_and_have_the_shares_of_their_area():
     own = table[table["area"] == "West"]
     assert own["expected"].sum() == pytest.approx(by_area, rel=1e-12)
     np.testing.assert_allclose(own["share"].to_numpy()[:4], NIGHT, atol=0.05)
+    assert (own["share_low"].to_numpy()[:4] < NIGHT).all()
+    assert (own["share_high"].to_numpy()[:4] > NIGHT).all()
     assert own["part"].iloc[-1] == "18:00 to 00:00"
     assert table["expected"].sum() == pytest.approx(forecast.totals().sum(), rel=1e-12)
 
@@ -76,9 +79,30 @@ def test_the_split_by_area_wins_where_areas_differ_and_loses_nothing_where_they_
 
 def test_shares_of_few_events_are_those_of_all():
     sums = np.array([[40.0, 60.0], [42.0, 58.0], [38.0, 62.0], [2.0, 0.0]])
-    assert shrunken_shares(sums, np.array([0.5, 0.5]))[3] == pytest.approx([0.41, 0.59], abs=0.03)
+    assert shrunken_shares(sums, np.array([0.5, 0.5]))[0][3] == pytest.approx([0.41, 0.59], abs=0.03)
     apart = np.array([[900.0, 100.0], [100.0, 900.0]])
-    np.testing.assert_allclose(shrunken_shares(apart, np.array([0.5, 0.5])), apart / 1000, atol=0.01)
+    np.testing.assert_allclose(shrunken_shares(apart, np.array([0.5, 0.5]))[0], apart / 1000, atol=0.01)
+
+
+@pytest.mark.parametrize(("areas", "events", "weight"), [(1, 200, 1e9), (5, 20, 20), (10, 100, 100), (40, 20, 200)])
+def test_intervals_of_shares_cover_the_true_ones(areas, events, weight):
+    rng = np.random.default_rng(0)
+    inside, lengths = [], np.full(4, 0.25)
+    for _ in range(100):
+        true = rng.dirichlet(weight * DAY, areas)
+        sums = rng.multinomial(rng.poisson(events, areas), true).astype(float)
+        low, high = share_interval(*shrunken_shares(sums, lengths), 0.95)
+        inside.append((low <= true) & (true <= high))
+    assert 0.89 < np.mean(inside) < 0.99
+
+
+def test_without_an_event_nothing_is_known_of_a_share_and_one_area_has_the_interval_of_its_counts():
+    low, high = share_interval(*shrunken_shares(np.zeros((2, 4)), np.full(4, 0.25)), 0.95)
+    assert (low < 0.01).all()
+    assert (high > 0.9).all()
+    low, high = share_interval(*shrunken_shares(np.array([[400.0, 600.0]]), np.array([0.5, 0.5])), 0.95)
+    exact = binomtest(400, 1000).proportion_ci()
+    assert (low[0, 0], high[0, 0]) == pytest.approx((exact.low, exact.high), abs=0.005)
 
 
 @pytest.mark.parametrize("starts", [(0,), (6, 0), (0, 24), (0, 6.5), (0, 0)])
