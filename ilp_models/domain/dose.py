@@ -7,6 +7,12 @@ import pandas as pd
 
 CELL: Final = "cell"
 UNIT: Final = "unit"
+PERIOD: Final = "period"
+HOURS: Final = "hours"
+CREWS: Final = "crews"
+PLACE: Final = "place"
+SHEET: Final = "hours"  # of the workbook that a shift fills in
+PLANNED: Final = {"hours": "planned hours", "cells": "planned cells"}  # its column of the plan, by unit of the budget
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,25 +22,28 @@ class Dose:
     Attributes
     ----------
     source : str
-        Name of the file.
+        Name of the file; of several files, their number.
     place_kind : str
         ``cell`` or ``unit``.
     table : DataFrame
-        ``row`` (of the file), ``place``, ``period`` (a date in the period), ``hours``, and ``crews``, the number of
+        ``file`` and its ``row``, ``place``, ``period`` (a date in the period), ``hours``, and ``crews``, the number of
         patrol units; NaN where it is not known.
     dropped : tuple of str
         Columns that were not used.
+    not_reported : int
+        Rows without hours, which are not in the table.
     """
 
     source: str
     place_kind: str
     table: pd.DataFrame
     dropped: tuple[str, ...] = ()
+    not_reported: int = 0
 
     @property
     def hours(self) -> float:
         """All hours of the table."""
-        return float(self.table["hours"].sum())
+        return float(self.table[HOURS].sum())
 
     def __repr__(self) -> str:
         """Return source, rows and hours in one line."""

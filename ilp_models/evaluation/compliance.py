@@ -64,7 +64,7 @@ class Compliance:
             row = unknown.iloc[0]
             where = "the grid" if self.dose.place_kind == CELL else "the trial"
             msg = (
-                f"dose={self.dose.source}, row {row['row']}: {self.dose.place_kind} {row['place']!r} is not in {where} "
+                f"dose={row['file']}, row {row['row']}: {self.dose.place_kind} {row['place']!r} is not in {where} "
                 f"({len(unknown)} such rows). Use the names of the design, such as {next(iter(owner))!r}."
             )
             raise InputError(msg)
@@ -103,6 +103,8 @@ class Compliance:
         hours, treated = self.hours, self.treated
         part = (np.array(self.design.blocks) >= 0)[:, None]
         yield TrialFinding("recorded dose", {"rows": len(self.dose.table), "hours": self.dose.hours})
+        if self.dose.not_reported:
+            yield TrialFinding("dose not reported", {"rows": self.dose.not_reported})
         missing = int((treated & part & (hours == 0)).sum())
         if missing:
             yield TrialFinding("dose missing", {"missing": missing, "total": int((treated & part).sum())})

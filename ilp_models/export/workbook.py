@@ -1,9 +1,9 @@
-"""Write a risk grid as an Excel workbook: grid, sums over areas, changes, scores of the backtest and caveats."""
+"""Write Excel workbooks: a risk grid with sums, changes, scores and caveats; tables; and a sheet to fill in."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from io import BytesIO
 from pathlib import Path
@@ -55,6 +55,7 @@ class _Column:
     header: str
     values: pd.Series
     number_format: str = ""
+    prompt: str = ""  # of a column to fill in with numbers
 
 
 _Sheet = list[_Column]
@@ -76,14 +77,22 @@ def write_workbook(
         sheets["change"] = _changes(areas, unit)
     if scores is not None:
         sheets["scores"] = _columns(scores)
-    sheets["caveats"] = _caveats(grid, marking)
-    content = BytesIO()
-    with _open_book(content, path.parent) as book:
-        cutoff = pd.Timestamp(marking.facts["cutoff"]).to_pydatetime()  # the present would change the bytes
-        book.set_properties({"title": "Risk grid", "comments": marking.headline, "created": cutoff})
-        for name, columns in sheets.items():
-            _write_sheet(book, name, columns, marking.headline)
-    path.write_bytes(content.getvalue())
+    sheets["caveats"] = _caveats(dict(map(column_text, grid.columns)), marking)
+    created = pd.Timestamp(marking.facts["cutoff"])  # the present would change the bytes
+    _write_book(sheets, path, "Risk grid", marking.headline, created)
+
+
+def write_form(
+    name: str, table: pd.DataFrame, meanings: Mapping[str, str], fill_in: Iterable[str], marking: Marking, path: Path
+) -> None:
+    """Write a table to fill in as the sheet ``name``, and its marking as ``caveats``; equal input gives equal bytes.
+
+    Columns of ``fill_in`` take numbers of at least 0, and show their meaning where somebody writes.
+    """
+    prompts = {column: meanings[column] for column in fill_in}
+    columns = [replace(column, prompt=prompts.get(column.header, "")) for column in _table_columns(table)]
+    sheets = {name: columns, "caveats": _caveats(meanings, marking)}
+    _write_book(sheets, path, name.capitalize(), marking.headline, pd.Timestamp(marking.facts["cutoff"]))
 
 
 def write_tables(
@@ -93,11 +102,16 @@ def write_tables(
 
     The caller leaves out what `is_too_long` finds.
     """
+    sheets = dict(zip(_sheet_names(tables), map(_table_columns, tables.values()), strict=True))
+    _write_book(sheets, path, title, headline, created)
+
+
+def _write_book(sheets: Mapping[str, _Sheet], path: Path, title: str, headline: str, created: pd.Timestamp) -> None:
     content = BytesIO()
     with _open_book(content, path.parent) as book:
         book.set_properties({"title": title, "comments": headline, "created": created.to_pydatetime()})
-        for name, table in zip(_sheet_names(tables), tables.values(), strict=True):
-            _write_sheet(book, name, _table_columns(table), headline)
+        for name, columns in sheets.items():
+            _write_sheet(book, name, columns, headline)
     path.write_bytes(content.getvalue())
 
 
@@ -201,13 +215,13 @@ def _changes(areas: pd.DataFrame, unit: str) -> _Sheet:
     return columns
 
 
-def _caveats(grid: pd.DataFrame, marking: Marking) -> _Sheet:
+def _caveats(meanings: Mapping[str, str], marking: Marking) -> _Sheet:
     """Return the facts of the file and the meaning of its columns."""
     facts = {"headline": marking.headline, **marking.facts}
-    meanings = {f"column {column_text(name)[0]}": column_text(name)[1] for name in grid.columns}
+    columns = {f"column {name}": meaning for name, meaning in meanings.items()}
     rows = [
         (name, text[at : at + _LONGEST])
-        for name, text in {**facts, **meanings}.items()
+        for name, text in {**facts, **columns}.items()
         for at in range(0, max(len(text), 1), _LONGEST)
     ]
     names, texts = zip(*rows, strict=True)
@@ -226,6 +240,9 @@ def _write_sheet(book: xlsxwriter.Workbook, name: str, columns: _Sheet, headline
             style.set_align("top")
         sheet.set_column(position, position, _width(column))
         writers.append((_writer(sheet, column), style))
+        if column.prompt:
+            number = {"validate": "decimal", "criteria": ">=", "value": 0, "error_message": column.prompt}
+            sheet.data_validation(1, position, MAX_ROWS - 1, position, {**number, "input_message": column.prompt})
     for position, column in enumerate(columns):
         sheet.write_string(0, position, _text(column.header), bold)
     for row, values in enumerate(zip(*map(_values, columns), strict=True), start=1):

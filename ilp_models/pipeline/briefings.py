@@ -15,6 +15,7 @@ from ilp_models.pipeline.allocation_result import AllocationResult
 from ilp_models.pipeline.community_briefing import community_briefing
 from ilp_models.pipeline.plan_briefings import management_briefing, middle_briefing
 from ilp_models.pipeline.plan_maps import plan_map, recorded_by_cell
+from ilp_models.pipeline.shift_sheet import write_shift_sheet
 from ilp_models.report.audit.check_summaries import reason_groups
 from ilp_models.report.briefing import Briefing, Card, Section, write_briefing
 from ilp_models.report.formatting import percent
@@ -83,6 +84,8 @@ def write_briefings(
         )
         files.append(write_briefing(folder / f"{audience}.html", briefing))
         files += write_rows(table, marking, folder / f"{audience}.csv")
+        if audience == "shift":
+            files += write_shift_sheet(result, table, marking, folder / "shift.xlsx")
     return files
 
 
@@ -127,6 +130,7 @@ def shift_briefing(result: AllocationResult, figures: Path) -> tuple[tuple[Secti
         if pairs
         else "No place receives effort.",
         "Most ranges start at 0: in many of these places no crime will be recorded.",
+        "Write the hours that were worked into shift.xlsx, without names, and return it.",
     )
     position = result.grid.cells.astype(str).get_indexer(pd.Index([str(cell) for cell, _ in pairs[:_MAX_PLACES]]))
     places_map, figure = plan_map(result, figures / "shift-map.png", np.unique(position[position >= 0]))

@@ -1,6 +1,6 @@
 """The task `evaluate-trial`: evaluate a trial by its design, write page and tables, and register the result."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ilp_models.audit.groups.table import GroupTable
@@ -24,7 +24,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     grid: GridSpec,
     groups: GroupTable,
     design: str,
-    dose: str | None = None,
+    dose: str | Sequence[str] | None = None,
     harm_sets: Mapping[str, HarmSource],
     costs_per_event: float | Mapping[str, float] | None = None,
     confidence: float,

@@ -1,6 +1,6 @@
 """Evaluate a field trial: effects of assigning treatment, checks, dose, and what limits the conclusion."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,7 +43,7 @@ def evaluate_trial(  # noqa: PLR0913 - everything that a trial is evaluated by
     events: Events,
     grid: GridSpec,
     *,
-    dose: Dose | str | Path | None = None,
+    dose: Dose | str | Path | Sequence[str | Path] | None = None,
     harm: HarmSources = (),
     groups: GroupTable | None = None,
     costs_per_event: float | Mapping[str, float] | None = None,
@@ -63,8 +63,8 @@ def evaluate_trial(  # noqa: PLR0913 - everything that a trial is evaluated by
         The records, from before the trial to its end.
     grid : GridSpec
         The grid of the design.
-    dose : Dose, str or Path, optional
-        What was done; see `read_dose`.
+    dose : Dose, str, Path or sequence of them, optional
+        What was done: one file, or one for each week; see `read_dose`.
     harm : sequence or mapping of harm sets, optional
         Weigh outcomes by harm; two or more sets.
     groups : GroupTable, optional
@@ -107,7 +107,7 @@ def evaluate_trial(  # noqa: PLR0913 - everything that a trial is evaluated by
     return TrialEvaluation(
         design=read,
         study=study,
-        dose=read_dose(str(dose)) if isinstance(dose, str | Path) else dose,
+        dose=dose if dose is None or isinstance(dose, Dose) else read_dose(dose),
         harm=harm,
         groups=groups,
         costs_per_event=costs_per_event,

@@ -1,4 +1,3 @@
-import pandas as pd
 import pytest
 
 from ilp_models.data.dose_table import read_dose
@@ -22,10 +21,42 @@ def test_a_table_is_read_and_free_text_is_dropped(tmp_path):
     assert read_dose(written(tmp_path, "Unit;Period;Hours\nnorth;2026-01-19;1,5\n")).hours == 1.5
 
 
-def test_a_returned_sheet_is_read(tmp_path):
-    path = tmp_path / "dose.xlsx"
-    pd.DataFrame({"cell": ["a"], "period": [pd.Timestamp("2026-01-19")], "hours": [2]}).to_excel(path, index=False)
-    assert read_dose(str(path)).hours == 2
+def test_a_row_without_hours_is_not_reported_and_a_0_is_no_work(tmp_path):
+    dose = read_dose(written(tmp_path, "cell,period,hours\na,2026-01-19,\nb,2026-01-19,0\nc,2026-01-19,2\n"))
+    assert dose.table[["place", "row", "hours"]].to_numpy().tolist() == [["b", 3, 0], ["c", 4, 2]]
+    assert dose.not_reported == 1
+    with pytest.raises(InputError, match="no row has hours"):
+        read_dose(written(tmp_path, "cell,period,hours\na,2026-01-19,\n"))
+
+
+def weeks(tmp_path, *texts):
+    """Return files of several weeks."""
+    paths = [tmp_path / f"week{number}.csv" for number, _ in enumerate(texts, start=1)]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text, encoding="utf-8")
+    return paths
+
+
+def test_files_of_several_weeks_are_one_dose(tmp_path):
+    first, second, third, units = weeks(
+        tmp_path,
+        "cell,period,hours\na,2026-01-19,1\na,2026-01-19,2\n",  # rows of one file are summed
+        "cell;period;hours;remarks\na;2026-01-26;0,5;\nb;2026-01-26;;\n",
+        "cell,period,hours\nc,2026-01-19,\nb,2026-01-26,1\n",
+        "unit,period,hours\nnorth,2026-01-26,1\n",
+    )
+    dose = read_dose([first, second])
+    assert (dose.hours, len(dose.table), dose.not_reported, dose.dropped) == (3.5, 3, 1, ("remarks",))
+    assert dose.table["file"].tolist() == [str(first)] * 2 + [str(second)]
+    repeated = r"week3.csv, row 3: cell 'b' in 2026-01-26 is also in .*week2.csv, row 3 \(1 such rows"
+    with pytest.raises(InputError, match=repeated):
+        read_dose([first, second, third])
+    with pytest.raises(InputError, match="is also in"):
+        read_dose([first, first])
+    with pytest.raises(InputError, match="some files have the column 'cell' and some 'unit'"):
+        read_dose([first, units])
+    with pytest.raises(InputError, match=r"dose=\[\] has no file"):
+        read_dose([])
 
 
 @pytest.mark.parametrize(
@@ -73,7 +104,8 @@ def test_other_columns_are_not_refused(tmp_path, column):
         ("cell,period,hours\n", "has no row"),
         ("cell,period,hours\na,2026-01-19,1\nb,2026-01-19,-1\n", "row 3: hours='-1' is not a number"),
         ("cell,period,hours\na,2026-01-19,nan\n", "row 2: hours='nan'"),
-        ("cell,period,hours\na,2026-01-19,\n", "row 2: hours=''"),
+        ("cell,period,hours\na,2026-01-19,\nb,2026-01-19,none\n", "row 3: hours='none'"),
+        ("cell,period,hours,Hours\na,2026-01-19,1,2\n", "the column 'hours' twice"),
         ("cell,period,hours\na,19/01/2026,1\n", "row 2: period='19/01/2026' is not a day"),
         ("cell,period,hours\n,2026-01-19,1\n", "row 2: the cell is empty"),
         ("cell,period,hours\nMaria Smith,2026-01-19,1\n", r"row 2: \S+ .*masked\) looks like personal data"),

@@ -20,18 +20,19 @@ ROWS = [
 
 def compliance(rows=ROWS, kind="cell", **changes):
     table = pd.DataFrame(rows, columns=["place", "period", "hours", "crews"])
-    table = table.assign(row=range(2, 2 + len(table)), period=pd.to_datetime(table["period"]))
+    table = table.assign(file="dose.csv", row=range(2, 2 + len(table)), period=pd.to_datetime(table["period"]))
     return Compliance(DESIGN, Dose("dose.csv", kind, table, **changes), 3, frozenset(CELLS))
 
 
 def test_dose_is_compared_with_the_assignment_by_hand():
-    found = compliance(dropped=("remarks",))
+    found = compliance(dropped=("remarks",), not_reported=4)
     np.testing.assert_array_equal(found.hours, [[3, 2, 0], [0, 5, 0]])
     facts = {one.check: dict(one.facts) for one in found.findings()}
     assert facts["dose missing"] == {"missing": 1, "total": 3}
     assert facts["dose outside"] == {"units": 1, "total": 2, "hours": 5.0, "share": 0.5}
     assert facts["dose elsewhere"] == {"hours": 0.75, "zone": 0.75}
     assert facts["dose at another time"] == {"rows": 1}
+    assert facts["dose not reported"] == {"rows": 4}
     assert facts["columns dropped"] == {"columns": "remarks"}
     assert facts["dose suppressed"] == {"places": 2}
     assert all(one.text for one in found.findings())

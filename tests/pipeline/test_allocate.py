@@ -1,8 +1,10 @@
 """What an admitted forecast may be spent on, what it leaves, and what is refused."""
 
+import hashlib
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,12 +14,15 @@ import pyogrio
 import pytest
 
 from ilp_models.compute.local import LocalProcesses
+from ilp_models.data.dose_table import read_dose
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
+from ilp_models.evaluation.compliance import Compliance
 from ilp_models.pipeline.briefings import AUDIENCES
 from ilp_models.pipeline.overrides import read_overrides
 from ilp_models.pipeline.reaudit import repeat_audit
 from ilp_models.report.audit.audit_record import AuditPage
+from tests.evaluation.test_outcomes import DESIGN
 from tests.pipeline.small_city import LENIENT, copy_run, run_apart, run_task, summary_of
 
 HARM = "harm=[csi_2009,ons_css]"
@@ -88,7 +93,7 @@ def test_a_plan_leaves_marked_files_for_every_level(plan, capped):
         "allocation.csv.json",
         "allocation.json",
     } <= names
-    assert {"frontier.csv", "frontier.png", "groups.csv"} <= names
+    assert {"frontier.csv", "frontier.png", "groups.csv", "shift.xlsx"} <= names
     assert {f"{level}.{form}" for level in AUDIENCES for form in ("html", "csv", "csv.json")} <= names
     assert not [name for name in names if name.startswith(".")]
     seal = admitted.decision["seal"]
@@ -203,6 +208,53 @@ def test_shifts_read_uncertainty_and_reasons(plan):
     assert page.index('id="map-data"') < page.index('<article class="place">')  # the map comes first
 
 
+@pytest.fixture
+def returned(plan):
+    """Return the sheet of the shift as a table to fill in."""
+    return pd.read_excel(plan.folder / "shift.xlsx", sheet_name="hours", engine="calamine")
+
+
+def written(table, path):
+    """Write a sheet as a spreadsheet program would, with the sheet of caveats, and return its path."""
+    with pd.ExcelWriter(path) as book:
+        table.to_excel(book, sheet_name="hours", index=False)
+        pd.DataFrame({"Fact": ["use"]}).to_excel(book, sheet_name="caveats", index=False)
+    return path
+
+
+def test_a_shift_fills_in_a_marked_sheet_that_is_the_dose_of_a_trial(plan, returned, tmp_path):
+    path = plan.folder / "shift.xlsx"
+    rows = pd.read_csv(plan.folder / "shift.csv").drop_duplicates(["cell", "period"])
+    assert list(returned) == ["cell", "place", "period", "planned cells", "hours", "crews"]
+    assert returned["cell"].tolist() == rows["cell"].tolist()
+    assert returned["period"].tolist() == pd.to_datetime(rows["period"]).tolist()
+    np.testing.assert_allclose(returned["planned cells"], rows["effort"])
+    assert returned[["hours", "crews"]].isna().all(axis=None)
+    facts = pd.read_excel(path, sheet_name="caveats", engine="calamine").set_index("Fact")["Value"]
+    assert (facts["caveat"], facts["grade"], facts["chosen_by"]) == (CAVEAT, "allocation", "A. Planner")
+    digests = json.loads((plan.folder / "allocation.json").read_text())["files"]
+    assert digests["shift.xlsx"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    returned.loc[:2, "hours"] = [2.5, 0, 1]
+    returned.loc[0, "crews"] = 2
+    dose = read_dose(written(returned, tmp_path / "week1.xlsx"))
+    assert (dose.hours, dose.not_reported, dose.dropped) == (3.5, len(returned) - 3, ())
+    cells = tuple(returned["cell"].head(2))
+    design = replace(DESIGN, cells=(cells[:1], cells[1:]), start=f"{returned['period'][0]:%Y-%m-%d}")
+    found = Compliance(design, dose, 1, frozenset(returned["cell"]))
+    np.testing.assert_array_equal(found.hours, [[2.5], [0]])
+    checks = {one.check: dict(one.facts) for one in found.findings()}
+    assert checks["dose not reported"] == {"rows": len(returned) - 3}
+    assert checks["dose elsewhere"]["hours"] == 1
+    assert "columns dropped" not in checks
+
+
+def test_a_returned_sheet_with_officers_is_refused(returned, tmp_path):
+    path = written(returned.assign(hours=1, officer="PC 4711"), tmp_path / "week1.xlsx")
+    with pytest.raises(InputError, match="'officer' looks like it identifies") as error:
+        read_dose(path)
+    assert "4711" not in str(error.value)
+
+
 def test_places_have_names_and_no_bare_codes(plan):
     page = (plan.folder / "shift.html").read_text()
     for title in re.findall(r'data-cell="\d+">([^<]*)</a>', page):
@@ -242,6 +294,7 @@ def test_the_public_map_and_cards_hide_small_counts_too(shelf, admitted):
     for label in ("Recorded crimes", "Recorded crimes for each 1,000 residents"):
         assert set(measures[label]) == {None}
     assert "crimes were recorded here" not in page
+    assert not (done.folder / "shift.xlsx").exists()
     assert "Most often: " not in page
     assert set(data["codes"]) == {""}
 
