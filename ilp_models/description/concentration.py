@@ -91,7 +91,7 @@ class Concentration:
         return "concentration"
 
     def describe(self, data: DescriptionData) -> DescribedPart:
-        """Return the tables ``concentration``, ``cell_shares``, ``years`` and ``repeat_places``."""
+        """Return the tables ``concentration``, ``cell_shares``, ``years``, ``repeat_places`` and ``repeat_cells``."""
         counts, years = _cell_counts(data)
         rng = np.random.default_rng(self.seed)
         area = data.grid.area_m2 / data.grid.area_m2.sum()
@@ -110,6 +110,9 @@ class Concentration:
                 [row for kind in counts for row in _stability(kind, years[kind], data.events.end)], columns=_YEARS
             ),
             "repeat_places": pd.DataFrame(repeats),
+            "repeat_cells": pd.concat(
+                [_repeat_cells(kind, counts[kind], years[kind], data) for kind in counts], ignore_index=True
+            ),
         }
         outside = int((data.event_cells < 0).sum())
         notes = [f"Concentration does not count records outside the grid: {outside:,}."] if outside else []
@@ -199,6 +202,21 @@ def _stability(kind: str, years: list[tuple[pd.Timestamp, Floats]], last: pd.Tim
             "top_cells_kept": len(kept) / top,
             "chance_kept": top / len(before),
         }
+
+
+def _repeat_cells(
+    kind: str, counts: Floats, years: list[tuple[pd.Timestamp, Floats]], data: DescriptionData
+) -> pd.DataFrame:
+    """Return the cells with repeats, busiest first, with their crimes of the last year if the records hold one."""
+    at = np.argsort(-counts, kind="stable")[: int((counts >= _REPEAT).sum())]
+    columns: dict[str, Any] = {
+        "crime_type": kind,
+        "cell": data.grid.cells.astype(str)[at],
+        "area": data.cell_areas[at],
+        "events": counts[at].astype(np.int64),
+        "events_last_year": years[-1][1][at] if years else np.nan,
+    }
+    return pd.DataFrame(columns)
 
 
 def _repeats(kind: str, counts: Floats, chance: npt.NDArray[np.int64]) -> dict[str, object]:

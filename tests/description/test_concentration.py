@@ -46,6 +46,8 @@ def test_shares_and_half_by_hand():
     assert found["repeat_places"].loc[0, "cells_with_repeats"] == 7
     assert found["repeat_places"].loc[0, "share_of_events"] == pytest.approx(0.97)
     assert found["repeat_places"].loc[0, "most_events_in_a_cell"] == 50
+    assert found["repeat_cells"]["events"].tolist() == [50, 20, 10, 5, 5, 4, 3]
+    assert found["repeat_cells"]["events_last_year"].sum() == 0  # all crimes are of the first of the two years
 
 
 def test_crimes_by_chance_look_concentrated_and_are_as_chance_gives():
@@ -69,6 +71,9 @@ def test_stability_of_two_years():
     years = tables(city(counts, same))["years"].iloc[0]
     assert years["top_cells_kept"] == 1
     assert years["chance_kept"] == pytest.approx(2 / 40)
+    repeats = tables(city(counts, same))["repeat_cells"]
+    assert repeats["cell"].is_unique
+    assert repeats["events_last_year"].tolist() == [20, 20, *[1] * 38]
     moved = np.concatenate([np.zeros(40), np.ones(40), same[80:]]).astype(int)
     assert tables(city(counts, moved))["years"].iloc[0]["top_cells_kept"] == pytest.approx(0.5)
 
