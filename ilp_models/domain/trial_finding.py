@@ -41,7 +41,7 @@ _NOTES: Final[Mapping[str, str]] = {
     "found by patrols": "Patrols find {types}. More patrols raise these records, so they are reported apart.",
     "not estimated": "{estimator}: {reason}",
     "recorded dose": "The dose table has {rows:,} rows and {hours:,.1f} hours.",
-    "dose not reported": "{rows:,} rows of the dose table have no hours. They count as not reported, not as 0 hours.",
+    "dose not reported": "{rows:,} more rows have no hours. They count as not reported, not as 0 hours.",
     "dose elsewhere": "{hours:,.1f} hours were in cells of no unit, {zone:,.1f} of them in zones.",
     "dose at another time": "{rows} rows of the dose table are outside the recorded periods of the trial.",
     "columns dropped": "Columns of the dose table that are not used were dropped: {columns}.",
