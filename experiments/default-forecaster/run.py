@@ -5,6 +5,9 @@ python experiments/default-forecaster/run.py PATH
 python experiments/default-forecaster/run.py test
     writes test.csv and the second table: the chosen default and the one before, in the test year of Toronto
 
+python experiments/default-forecaster/run.py etas PATH
+    writes etas.csv and the third table: an intensity of `etas` as a further column, on the development years
+
 PATH is a folder with chicago_sthsl/events.parquet. The records of Toronto are bundled. All trials end with 2020: the
 test weeks of the comparison experiments are read by `test` alone, after the choice.
 """
@@ -25,6 +28,7 @@ sys.path.insert(0, str(FOLDER.parent / "borrowed-strength"))
 from cities import read_city  # noqa: E402 - the records of Chicago are read as in that experiment
 
 import ilp_models as ilp  # noqa: E402
+from ilp_models.compute.local import LocalProcesses  # noqa: E402
 from ilp_models.domain.features import Column  # noqa: E402
 from ilp_models.domain.scores import ALL  # noqa: E402
 from ilp_models.pipeline.backtesting import Backtest  # noqa: E402
@@ -38,6 +42,9 @@ BEST_ALONE = "bagged, level memory"
 WEEKS = {"Toronto": 104, "Chicago": 52}
 END = {"Toronto": "2020-12-27", "Chicago": "2017-12-31"}
 REFIT_EVERY = 26
+YEAR, HALF_YEAR = 52, 26
+FITS: dict[Any, Any] = {}  # `etas` by city and the weeks that it learned from
+COUNTS: dict[Any, Any] = {}  # its expected counts by city and the weeks before
 POOL_WEIGHT = 0.85  # of the trees, in the pool of logarithms
 FEATURES = ilp.LightGBM().features
 OLD = {  # the default of the first commit of this page
@@ -79,10 +86,52 @@ class GammaPoisson:
             out[..., at] = np.log((prior + seen) / (prior + usual))
 
 
+@dataclass(frozen=True)
+class EtasIntensity:
+    """Expected counts of `etas` over those of level times share, for the cell.
+
+    The parameters and the background are learned anew each year, from the weeks before. So the intensity of a training
+    week never knows that week. It reads all incidents before the week, as a forecast of it would.
+    """
+
+    def columns(self, history: ilp.History) -> tuple[Column, ...]:
+        """Return one column."""
+        del history
+        return (Column("etas", "own_past", "{value:.2f}"),)
+
+    def write(self, history: ilp.History, periods: pd.PeriodIndex, step: int, out: np.ndarray) -> None:
+        """Write the logarithm of the ratio; 0 in the first half-year."""
+        usual = np.maximum(ilp.LevelShare().fit(history).hindcast(history, periods, step), 1e-4)
+        for row, known in enumerate(history.usable_periods(periods, step)):
+            found = etas_counts(history, int(known)) if known >= HALF_YEAR else usual[row]
+            out[row, ..., 0] = np.log(np.maximum(found, 1e-4) / usual[row])
+
+
+def etas_counts(history: ilp.History, known: int) -> np.ndarray:
+    """Return the expected counts of the week after the first ``known`` ones (crime types, cells)."""
+    place = (history.events.city, history.events.start, len(history.grid))
+    if (*place, known) not in COUNTS:
+        learned = max(known // YEAR * YEAR, HALF_YEAR)
+        if (*place, learned) not in FITS:
+            FITS[(*place, learned)] = ilp.ETAS(holdout=8).fit(past(history, learned))
+        now = past(history, known)
+        week = now.panel.periods[-1:] + 1
+        COUNTS[(*place, known)] = FITS[(*place, learned)].update(now).predict(week).expected.to_numpy()[..., 0]
+    return COUNTS[(*place, known)]
+
+
+def past(history: ilp.History, known: int) -> ilp.History:
+    """Return what was known after the first ``known`` weeks."""
+    end = (history.panel.periods[known - 1] + 1).start_time
+    return ilp.History.from_events(end, history.events, history.grid, history.calendar)
+
+
 def main(words: list[str]) -> int:
     """Run all trials, or the test of the chosen one, and write the results."""
     if words == ["test"]:
         return score_test()
+    if words[0] == "etas":
+        return try_etas(Path(words[1]))
     code, rows = ilp.describe_code(), []
     for city in WEEKS:
         tested = backtest(city, Path(words[0]))
@@ -91,6 +140,32 @@ def main(words: list[str]) -> int:
     table = pd.concat(rows, ignore_index=True)
     table.to_csv(FOLDER / "results.csv", index=False, float_format="%.8g", lineterminator="\n")
     write_part("results", [*lines(table), "", f"Made with {code}."])
+    return 0
+
+
+def try_etas(path: Path) -> int:
+    """Compare the chosen default with and without the intensity of `etas`, and write the result."""
+    code, rows = ilp.describe_code(), []
+    for city in WEEKS:
+        models = {"chosen default": ilp.LightGBM(), "etas column": ilp.LightGBM((*FEATURES, EtasIntensity()))}
+        tested = ilp.run_backtest(
+            models,
+            read(city, path),
+            ilp.SquareGrid(500),
+            test_periods=WEEKS[city],
+            end=END[city],
+            refit_every=REFIT_EVERY,
+            baseline="chosen default",
+            compute=LocalProcesses(1),  # one process learns each year of `etas` once
+        )
+        record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
+        table = tested.skill()
+        rows.append(table[table["forecaster"] == "etas column"].assign(city=city))
+    found = pd.concat(rows, ignore_index=True)
+    found.to_csv(FOLDER / "etas.csv", index=False, float_format="%.8g", lineterminator="\n")
+    shown = ["", "| city | crime type | skill with the column over that without it |", "|---|---|---|"]
+    shown += [f"| {one.city} | {one.crime_type} | {interval(one)} |" for one in found.itertuples()]
+    write_part("etas", [*shown, "", f"Made with {code}."])
     return 0
 
 
