@@ -83,7 +83,8 @@ class BackgroundPoints:
         """
         daily = self.daily(values)
         own = values * np.diag(self.memory)[self.season] / (2 * np.pi * self.bandwidths[:, self.place] ** 2)
-        around = np.stack([(kernel @ daily)[self.place, self.season] for kernel in self._kernels])
+        single = daily.astype(np.float32)  # as the kernels, which are otherwise copied in each step
+        around = np.stack([(kernel @ single)[self.place, self.season] for kernel in self._kernels])
         return np.maximum(around - own, 0.0), daily.sum(axis=0)
 
     @cached_property
