@@ -95,8 +95,9 @@ def run_tests(words: list[str]) -> int:
     prepare("dev")
     if words in ([], ["--all"]):
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # one test process per core
-        # One file per process: tests of a file share its fixtures.
-        words = ["-n", "auto", "--dist", "loadfile", *(() if words else ("-m", "not slow"))]
+        # One file per process: tests of a file share its fixtures. tests/conftest.py orders the files.
+        options = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+        words = [*options, *(() if words else ("-m", "not slow"))]
     return become(["-m", "pytest", *words], ROOT)
 
 

@@ -59,8 +59,8 @@ def test_help_names_every_task(tasks, capsys):
 @pytest.mark.parametrize(
     ("words", "arguments"),
     [
-        ([], "-n auto --dist loadfile -m not slow"),
-        (["--all"], "-n auto --dist loadfile"),
+        ([], "-n auto --dist loadfile --no-loadscope-reorder -m not slow"),
+        (["--all"], "-n auto --dist loadfile --no-loadscope-reorder"),
         (["tests/domain", "-x"], "tests/domain -x"),
     ],
 )
