@@ -28,9 +28,10 @@ from ilp_models.cli.help import find_options, find_tasks, module_name
 from ilp_models.cli.hydra_settings import check_flags
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
 from ilp_models.cli.neighbours import with_neighbours
+from ilp_models.cli.option_files import find_keys
 from ilp_models.cli.region_hint import region_hint
 from ilp_models.cli.run_settings import FROM_RUN, with_run_settings
-from ilp_models.cli.settings import Settings, find_keys, quote_sentences
+from ilp_models.cli.settings import Settings, quote_sentences
 from ilp_models.cli.status import check_exit_code, finished, record_failure, running
 from ilp_models.cli.sweep import Sweep
 from ilp_models.domain.errors import DEBUG, UNFINISHED, StorageError

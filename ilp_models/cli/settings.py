@@ -17,9 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ilp_models.cli.errors import UsageError
-from ilp_models.cli.help import find_options, find_package, find_tasks, read_comments, read_help
+from ilp_models.cli.help import find_options, find_package, read_comments, read_help
 from ilp_models.cli.hydra_settings import check_folder, check_names, check_words, compose_settings
 from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
+from ilp_models.cli.option_files import find_groups, plain_settings
 from ilp_models.cli.renamed_settings import OPTIONS, first_renamed
 from ilp_models.cli.run_settings import FROM_RUN
 
@@ -59,7 +60,7 @@ class Settings:
         page += self._describe(cfg, self.configs / "_terminal.yaml", "")
         page += self._describe(cfg, primary, "")
         options = self._options()
-        first = [group for group in _groups(primary) if group in options]
+        first = [group for group in find_groups(primary) if group in options]
         for group in [*first, *(group for group in options if group not in first)]:
             if group in first or group in cfg.hydra.runtime.choices:
                 page += ["", *self._explain_group(cfg, group, options[group])]
@@ -75,11 +76,10 @@ class Settings:
         heads, options = {word.partition(".")[0] for word in self.overrides}, self._options()
         files = [(path, find_package(path, group)) for group in heads for path in options.get(group, {}).values()]
         files.append((self.configs / f"{self.task}.yaml", ""))
-        plain = [(OmegaConf.to_container(OmegaConf.load(path)), where) for path, where in files]
+        plain = [(plain_settings(path), where) for path, where in files]
         free = tuple(f"{key}{end}" for node, where in plain for key in _find_empty(node, where) for end in ".=")
         more = tuple(f"{key}=" for key in self._settings_of_class())
-        task: Any = OmegaConf.to_container(OmegaConf.load(self.configs / f"{self.task}.yaml"))
-        taken = task.get(FROM_RUN, ())
+        taken = plain_settings(self.configs / f"{self.task}.yaml").get(FROM_RUN, ())
         free += tuple(f"{key}." for key in taken)  # of the run, which may have another class
         words = tuple(f"++{word}" if word.startswith((*free, *more)) else word for word in self.overrides)
         return replace(self, overrides=words)
@@ -143,7 +143,7 @@ class Settings:
     @property
     def groups(self) -> set[str]:
         """The groups of options that the task has."""
-        return {*_groups(self.configs / f"{self.task}.yaml"), *self.compose(()).hydra.runtime.choices}
+        return {*find_groups(self.configs / f"{self.task}.yaml"), *self.compose(()).hydra.runtime.choices}
 
     @property
     def known_groups(self) -> tuple[str, ...]:
@@ -273,12 +273,6 @@ class Settings:
         return lines
 
 
-def find_keys(configs: Path) -> set[str]:
-    """Return the top-level keys of all tasks."""
-    files = [configs / f"{task}.yaml" for task in find_tasks(configs)]
-    return {str(key) for path in files for key in (*OmegaConf.load(path), *_groups(path))} - {"defaults"}
-
-
 _ABSENT = object()
 _REFERENCE = re.compile(r"\$\{(?:oc\.select:)?([\w.]+)")
 _IN = " " * 6
@@ -309,12 +303,6 @@ def _resolved(cfg: DictConfig, key: str, value: Any) -> tuple[Any, str]:
     return OmegaConf.to_container(followed) if OmegaConf.is_config(followed) else followed, source
 
 
-def _groups(primary: Path) -> list[str]:
-    """Return the groups of a task in the order of its defaults, also those that take several options."""
-    plain: Any = OmegaConf.to_container(OmegaConf.load(primary))
-    return [group for entry in plain.get("defaults", []) if isinstance(entry, dict) for group in entry]
-
-
 def _select(plain: Any, key: str) -> Any:
     for word in key.split("."):
         if not isinstance(plain, dict) or word not in plain:
@@ -330,7 +318,7 @@ def _target(plain: Any, package: str) -> Any:
 def _is_chosen(plain: Any, path: Path, group: str) -> bool:
     """Return whether an option is chosen; an experiment may set single settings of options that are not."""
     node = _select(plain, find_package(path, group))
-    return isinstance(node, dict) and ("_target_" in node or "_target_" not in OmegaConf.load(path))
+    return isinstance(node, dict) and ("_target_" in node or "_target_" not in plain_settings(path))
 
 
 def _unknown(word: Override, options: dict[str, dict[str, Path]]) -> list[str]:
