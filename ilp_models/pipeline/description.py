@@ -159,6 +159,11 @@ def write_description(description: Description, folder: str | Path, *, decimal: 
         for name, table in tables.items()
         if is_too_long(table)
     ]
+    if "change" in tables and len(areas := description.data.areas) > _AREA_SHEETS:
+        notes.append(
+            f"The workbook has no sheet for each area, because {len(areas):,} areas are more than {_AREA_SHEETS}. "
+            "change.csv has them all. area_level chooses another level of areas."
+        )
     writers: dict[str, Any] = {f"{name}.csv": partial(_write_csv, table, decimal) for name, table in tables.items()}
     writers[FACTS] = partial(_write_facts, description, list(writers))
     writers[WORKBOOK] = partial(_write_workbook, description, tables)

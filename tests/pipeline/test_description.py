@@ -158,6 +158,17 @@ def test_an_area_named_as_a_table_hides_no_sheet(events, tmp_path):
     assert isinstance(first[3], date)  # a spreadsheet can sort and filter it
 
 
+def test_more_areas_than_a_workbook_can_show_are_named(description, tmp_path, monkeypatch):
+    few, many = (tmp_path / name for name in ("few", "many"))
+    ilp.write_description(description, few)
+    monkeypatch.setattr("ilp_models.pipeline.description._AREA_SHEETS", 2)
+    page = ilp.write_description(description, many).read_text(encoding="utf-8")
+    assert f"no sheet for each area, because {len(description.data.areas)} areas are more than 2." in page
+    assert "no sheet for each area" not in (few / "description.html").read_text(encoding="utf-8")
+    sheets = [len(CalamineWorkbook.from_path(str(one / WORKBOOK)).sheet_names) for one in (few, many)]
+    assert sheets[0] - sheets[1] == len(description.data.areas)
+
+
 def test_a_table_that_is_too_long_is_left_out_of_the_workbook_only(description, tmp_path, monkeypatch):
     monkeypatch.setattr("ilp_models.export.workbook.MAX_ROWS", 1000)
     page = ilp.write_description(description, tmp_path)
