@@ -24,11 +24,10 @@ from omegaconf import DictConfig
 import ilp_models
 from ilp_models.cli.errors import UsageError, error_message
 from ilp_models.cli.figures import more_figure_formats
-from ilp_models.cli.help import find_options, find_tasks, module_name
+from ilp_models.cli.help import find_keys, find_options, find_tasks, module_name
 from ilp_models.cli.hydra_settings import check_flags
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
 from ilp_models.cli.neighbours import with_neighbours
-from ilp_models.cli.option_files import find_keys
 from ilp_models.cli.region_hint import region_hint
 from ilp_models.cli.run_settings import FROM_RUN, with_run_settings
 from ilp_models.cli.settings import Settings, quote_sentences

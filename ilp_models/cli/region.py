@@ -20,12 +20,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ilp_models.cli.errors import UsageError, error_message
-from ilp_models.cli.help import find_options
+from ilp_models.cli.help import find_keys, find_options
 from ilp_models.cli.instantiate import build_parts, resolve
 from ilp_models.cli.jurisdiction import JURISDICTION
 from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_jurisdiction
 from ilp_models.cli.neighbours import with_neighbours
-from ilp_models.cli.option_files import find_keys
 from ilp_models.cli.settings import ONLY_OF, Settings
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.compute import Compute

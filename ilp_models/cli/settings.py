@@ -17,10 +17,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ilp_models.cli.errors import UsageError
-from ilp_models.cli.help import find_options, find_package, read_comments, read_help
+from ilp_models.cli.help import find_groups, find_options, find_package, plain_settings, read_comments, read_help
 from ilp_models.cli.hydra_settings import check_folder, check_names, check_words, compose_settings
 from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
-from ilp_models.cli.option_files import find_groups, plain_settings
 from ilp_models.cli.renamed_settings import OPTIONS, first_renamed
 from ilp_models.cli.run_settings import FROM_RUN
 
