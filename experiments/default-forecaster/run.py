@@ -90,7 +90,7 @@ class GammaPoisson:
 class EtasIntensity:
     """Expected counts of `etas` over those of level times share, for the cell.
 
-    The parameters and the background are learned anew each year, from the weeks before. So the intensity of a training
+    The parameters and the background are fitted again each year, from the weeks before. So the intensity of a training
     week never knows that week. It reads all incidents before the week, as a forecast of it would.
     """
 

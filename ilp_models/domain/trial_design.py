@@ -215,6 +215,11 @@ class TrialDesign:
         return f"Treatment is from {texts[0]}, and only crimes in these hours count." if texts else ""
 
     @property
+    def hours_after_midnight(self) -> int:
+        """Hours of the last night that are after the last day, because a shift crosses midnight; 0 if none does."""
+        return max((end for first, end in self.shifts if end < first), default=0)
+
+    @property
     def treated(self) -> npt.NDArray[np.bool_]:
         """The assignment, shape (units, periods)."""
         return np.array([[sign == "1" for sign in word] for word in self.assignment], dtype=bool)

@@ -22,24 +22,29 @@ _SERIOUS: Final[Mapping[str, str]] = {
     "by chance more often.",
     "no events": "No event is recorded in the units before and during the trial. Nothing can be said about an effect.",
     "few events": "The units have {events} recorded events during the trial. Intervals are wide.",
-    "estimators disagree": "Estimators that do not agree with {estimator}: {others}. Without an assignment by lot, an "
-    "effect only counts as shown if all agree.",
+    "estimators disagree": "Estimators that do not agree with {estimator}: {others}. Find out why before you act.",
+    "agreement needed": "Without an assignment by lot, an effect counts as shown only if all estimators agree.",
     "outcome revised": "Records changed since the evaluation of {day}: {changed} of {total} counts differ, and the sum "
     "changed by {difference:+g} events.",
     "dose outside": "{units} of {total} units had {hours:,.1f} hours in periods without treatment ({share:.0%} of all "
     "hours). This contamination moves the estimate towards no effect.",
     "dose missing": "{missing} of {total} treated unit-periods have no recorded dose. The main result compares units "
     "as they were assigned, so it is the effect of assigning, not of patrolling.",
+    "dose too high": "{rows} rows of the dose table have more hours than their patrol units can work around the clock "
+    "(one unit where crews is empty). The first is row {row}, {hours:,.1f} hours. Are they minutes?",
     "signed below power": "The trial was signed although its power is below the least power: {reason} ({who}).",
 }
 _NOTES: Final[Mapping[str, str]] = {
     "short past": "The records hold {periods} of {planned} periods before the trial.",
+    "last night cut": "The records end before the last night shift, which ends on {needed}. Crimes after midnight of "
+    "this night are missing in both arms.",
     "few units": "An arm has {units} units. Errors that are clustered by unit are too small with fewer than 10.",
     "zone cells missing": "{cells} cells of zones are not in the grid. They are left out.",
     "shared zones": "{cells} cells lie in zones of units with different assignments. They are left out.",
     "outside the grid": "{events:,} events of these periods lie outside the grid. They are not counted.",
     "found by patrols": "Patrols find {types}. More patrols raise these records, so they are reported apart.",
     "not estimated": "{estimator}: {reason}",
+    "no dose": "No dose table was given. Whether treated places were patrolled, and only these, is not known.",
     "recorded dose": "The dose table has {rows:,} rows and {hours:,.1f} hours.",
     "dose not reported": "{rows:,} more rows have no hours. They count as not reported, not as 0 hours.",
     "dose elsewhere": "{hours:,.1f} hours were in cells of no unit, {zone:,.1f} of them in zones.",

@@ -105,6 +105,7 @@ class Compliance:
         yield TrialFinding("recorded dose", {"rows": len(self.dose.table), "hours": self.dose.hours})
         if self.dose.not_reported:
             yield TrialFinding("dose not reported", {"rows": self.dose.not_reported})
+        yield from self._too_high()
         missing = int((treated & part & (hours == 0)).sum())
         if missing:
             yield TrialFinding("dose missing", {"missing": missing, "total": int((treated & part).sum())})
@@ -121,6 +122,14 @@ class Compliance:
         if self.dose.dropped:
             yield TrialFinding("columns dropped", {"columns": ", ".join(self.dose.dropped)})
         yield from self._hidden()
+
+    def _too_high(self) -> Iterator[TrialFinding]:
+        table, period = self.dose.table, self.design.first_period
+        longest = np.ceil((period.end_time - period.start_time) / pd.Timedelta(hours=1))
+        wrong = table[table["hours"] > longest * np.fmax(table["crews"].to_numpy(dtype=float), 1.0)]
+        if len(wrong):
+            first = wrong.iloc[0]
+            yield TrialFinding("dose too high", {"rows": len(wrong), "row": first["row"], "hours": first["hours"]})
 
     def _hidden(self) -> Iterator[TrialFinding]:
         if self.dose.table["crews"].isna().all():

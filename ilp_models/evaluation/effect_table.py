@@ -92,6 +92,7 @@ class EffectTable:
         facts = {"estimator": table.loc[0, "estimator"], "others": ", ".join(other)}
         self._failures.append(TrialFinding("estimators disagree", facts))
         if not self.randomised:
+            self._failures.append(TrialFinding("agreement needed"))
             table.loc[0, "conclusion"] = NONE
 
     def findings(self) -> list[TrialFinding]:

@@ -80,6 +80,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         *([] if design.randomised else ["OBSERVATIONAL: the treated units were chosen, not drawn."]),
         f"{design.scheme}: {len(design.units)} {design.unit_text} from {found.chosen_from}, {design.start}, "
         f"{design.periods} {design.period_unit}s",
+        *filter(None, [design.shifts_text]),
         found.power_text,
         f"Page: {folder / PAGE}",
         last_line(book),

@@ -284,8 +284,7 @@ class TrialEvaluation:
         yield from self._of_units()
         yield from self._of_records()
         yield from self.registration.revisions(self.counts)
-        if self.compliance is not None:
-            yield from self.compliance.findings()
+        yield from [TrialFinding("no dose")] if self.compliance is None else self.compliance.findings()
         yield from self.effects.findings()
 
     def _of_units(self) -> Iterator[TrialFinding]:
@@ -312,6 +311,10 @@ class TrialEvaluation:
         if counts.periods_before < design.periods_before:
             facts = {"periods": counts.periods_before, "planned": design.periods_before}
             yield TrialFinding("short past", facts)
+        events = self.study.events
+        morning = (design.first_period + counts.periods).start_time + pd.Timedelta(hours=design.hours_after_midnight)
+        if events.end - events.settles_after < morning:
+            yield TrialFinding("last night cut", {"needed": f"{morning:%Y-%m-%d %H:%M}"})
         inside = trial.blocks >= 0
         recorded = int(trial.during[inside].sum())
         if recorded + trial.before[inside].sum() == 0:

@@ -13,6 +13,7 @@ from ilp_models.domain.grid import Grid
 from ilp_models.domain.notebook_html import html_summary
 from ilp_models.domain.trial_design import TrialDesign, shift_code
 from ilp_models.evaluation.units import ChosenUnits
+from ilp_models.report.formatting import percent
 from ilp_models.report.trial_design_page import LEAST_POWER, TrialDesignFacts
 
 
@@ -51,13 +52,14 @@ class TrialDesignResult:
         promise, unit = self.design.promise, self.design.period_unit
         least = promise.get("least_effect", np.nan)
         how = "" if self.design.randomised else "By the closed form alone: "
+        effect, power, usual = (percent(one, 0) for one in (promise["effect"], promise["power"], LEAST_POWER))
         found = (
-            f"{how}If treatment reduces crime by {promise['effect']:.0%}, a trial of {self.design.periods} {unit}s "
-            f"shows it with a chance of {promise['power']:.0%}."
+            f"{how}If treatment reduces crime by {effect}, a trial of {self.design.periods} {unit}s shows it with a "
+            f"chance of {power}."
         )
         if np.isfinite(least):
-            return f"{found} The smallest reduction that has a chance of {LEAST_POWER:.0%} is {least:.0%}."
-        return f"{found} None of the effects up to 50% has a chance of {LEAST_POWER:.0%}."
+            return f"{found} The smallest reduction that has a chance of {usual} is {percent(least, 0)}."
+        return f"{found} None of the effects up to {percent(0.5, 0)} has a chance of {usual}."
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each cell of a unit and period: ``unit, cell, period, treated``, and ``shift`` if any."""

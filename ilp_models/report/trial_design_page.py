@@ -21,6 +21,7 @@ from ilp_models.report.plots import COLOURS, save_figure
 
 LEAST_POWER: Final = 0.8  # of the smallest effect shown, and by default of a trial
 _VARIED: Final = {"periods": "Length of the trial", "units": "Number of units", "radius_m": "Radius of a unit, metres"}
+_PLACES: Final = "Number of places, each a unit in each shift"
 _ALWAYS: Final = "treated"
 _PARTLY: Final = "in turns"
 _NEVER: Final = "control"
@@ -100,7 +101,7 @@ def draw_unit_map(facts: TrialDesignFacts, folder: Path) -> FigureFile:
     return FigureFile(
         path,
         f"Map of the units: {'; '.join(counts)}. See assignment.csv.",
-        "Cells of units and zones. In turns: treated in some of the periods.",
+        "Cells of units and zones." + " In turns: treated in some of the periods." * (labels.index(_PARTLY) in known),
     )
 
 
@@ -121,7 +122,7 @@ def write_trial_design_page(
         numbers=list(_key_numbers(facts)),
         flow=list(_flow(facts)),
         power=[_power_row(row) for row in facts.power.to_dict("records")],
-        curves=[_curve_row(row) for row in facts.curves.to_dict("records")],
+        curves=[_curve_row(row, places=len(design.units_by_shift) > 1) for row in facts.curves.to_dict("records")],
         groups=[_group_row(row) for row in facts.groups.to_dict("records")],
         terms=[(_TERMS.get(name, name), text) for name, text in given.items()],
         simulated=SIMULATED if facts.simulated else "",
@@ -170,10 +171,10 @@ def _power_row(row: Mapping[object, float]) -> dict[str, str]:
     }
 
 
-def _curve_row(row: Mapping[object, object]) -> dict[str, str]:
+def _curve_row(row: Mapping[object, object], *, places: bool) -> dict[str, str]:
     power, low, high, closed = (float(str(row[name])) for name in ("power", "low", "high", "closed_form"))
     return {
-        "varied": _VARIED[str(row["varied"])],
+        "varied": _PLACES if places and row["varied"] == "units" else _VARIED[str(row["varied"])],
         "value": f"{float(str(row['value'])):,.0f}",
         "power": f"{percent(power, 0)} {percent_interval(low, high, 0)}".strip(),
         "closed_form": percent(closed, 0),

@@ -41,8 +41,13 @@ def interval_text(row: Mapping[str, Any]) -> str:
     low, high = row["ratio_low"], row["ratio_high"]
     if np.isnan(low) or np.isnan(high):
         return "not known"
-    top = percent(high - 1, 0, sign=True) if np.isfinite(high) else "without limit"
-    return f"{percent(low - 1, 0, sign=True)} to {top}"
+    return f"{_end_text(low - 1)} to {_end_text(high - 1) if np.isfinite(high) else 'without limit'}"
+
+
+def _end_text(change: float) -> str:
+    """Return an end of an interval; one close to 0 keeps the side of 0 on which it is."""
+    digits = next((one for one in (0, 1, 2) if round(100 * change, one)), 0)
+    return percent(change, digits, sign=True)
 
 
 def events_text(row: Mapping[str, Any]) -> str:

@@ -61,7 +61,7 @@ def where(trial, table):
     for number, cells in enumerate(design.zones):
         zone[shapely.contains(shapely.union_all([grid.geometry[at[one]] for one in cells]), points)] = number
     week = ((table["occurred_at"] - pd.Timestamp(design.start)).dt.days // 7).to_numpy()
-    inside = (unit >= 0) & (week >= 0)
+    inside = (unit >= 0) & (week >= 0) & (week < WEEKS)
     treated = np.zeros(len(table), dtype=bool)
     treated[inside] = design.treated[unit[inside], week[inside]]
     return unit, zone, week, treated
@@ -112,9 +112,17 @@ def test_patrols_of_a_shift_change_its_hours_only_and_the_evaluation_counts_no_o
     assert gone.sum() > 10
     pd.testing.assert_frame_equal(whole.read().table, table[~gone].reset_index(drop=True))
     unit, _, week, _ = where(trial, moved[shift])
-    known = moved[shift]["crime_type"].isin(design.outcomes).to_numpy() & (unit >= 0) & (week >= 0)
-    result = ilp.evaluate_trial(design, without.read(), ilp.SquareGrid(500))
+    known = moved[shift]["crime_type"].isin(design.outcomes).to_numpy() & (unit >= 0) & (week >= 0) & (week < WEEKS)
+    events = without.read()
+    result = ilp.evaluate_trial(design, events, ilp.SquareGrid(500))
     assert result.totals["during"].sum() == known.sum()
+    # records to midnight of the last day lack the last night, and the result says so
+    end = pd.Timestamp(design.start) + pd.Timedelta(weeks=WEEKS)
+    cut = replace(events, table=events.table[events.table["reported_at"] < end], end=end)
+    short = ilp.evaluate_trial(design, cut, ilp.SquareGrid(500))
+    assert {one.check for one in short.findings} - {one.check for one in result.findings} == {"last night cut"}
+    night = (moved[shift]["reported_at"] >= end).to_numpy()
+    assert short.totals["during"].sum() == (known & ~night).sum()
 
 
 def test_shifts_of_a_place_are_units_that_are_treated_and_counted_apart(trial, tmp_path):
@@ -136,8 +144,8 @@ def test_shifts_of_a_place_are_units_that_are_treated_and_counted_apart(trial, t
     place = where((None, result), table)[0] // 2  # of the two units of a place, it returns the second
     week = ((late - pd.Timestamp(design.start)).dt.days // 7).to_numpy()
     unit = np.where(place >= 0, 2 * place + night, -1)
-    inside = (unit >= 0) & (week >= 0)
-    gone = inside & design.treated[unit, np.maximum(week, 0)]
+    inside = (unit >= 0) & (week >= 0) & (week < WEEKS)
+    gone = inside & design.treated[unit, np.clip(week, 0, WEEKS - 1)]
     pd.testing.assert_frame_equal(whole.read().table, table[~gone].reset_index(drop=True))
     found = ilp.evaluate_trial(design, whole.read(), ilp.SquareGrid(500), register=tmp_path / "register.jsonl")
     during = found.totals.set_index("arm")["during"]

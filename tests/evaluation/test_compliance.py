@@ -48,6 +48,13 @@ def test_hours_of_one_crew_are_not_in_the_map_and_do_not_follow_from_the_total()
     assert not several["suppressed"].any()
 
 
+def test_more_hours_than_a_week_has_for_its_crews_are_a_finding():
+    rows = [("a", "2026-01-19", 168.0, np.nan), ("b", "2026-01-19", 336.0, 2), ("c", "2026-01-19", 210.0, 1)]
+    facts = {one.check: one.facts for one in compliance(rows).findings()}
+    assert facts["dose too high"] == {"rows": 1, "row": 4, "hours": 210.0}
+    assert "dose too high" not in {one.check for one in compliance(rows[:2]).findings()}
+
+
 def test_unknown_places_are_refused():
     with pytest.raises(InputError, match=r"dose.csv, row 2: cell 'nowhere' is not in the grid"):
         compliance([("nowhere", "2026-01-19", 1.0, 2)]).hours  # noqa: B018

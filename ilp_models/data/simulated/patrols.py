@@ -74,7 +74,7 @@ class PatrolledCity(SimulatedCity):
         path = local_file(self.trial, "data.trial=")
         design = TrialDesign.from_json(path.read_bytes())
         periods = design.span
-        longer = replace(self, weeks=self._weeks_to(periods))
+        longer = replace(self, weeks=self._weeks_to(periods, design.hours_after_midnight))
         known = draw_records(self, self._layout)
         later = continue_records(self, self._layout, known, longer.weeks, np.random.default_rng([self.seed, _SEEDS[0]]))
         records = pd.concat([known, later], ignore_index=True)
@@ -83,8 +83,8 @@ class PatrolledCity(SimulatedCity):
         report = build_report(longer, acted, len(records))
         return replace(acted, city=report.source, intake=report, simulated=True)
 
-    def _weeks_to(self, periods: pd.PeriodIndex) -> int:
-        """Return the weeks from the first day of the city to the end of the trial."""
+    def _weeks_to(self, periods: pd.PeriodIndex, hours: int) -> int:
+        """Return the weeks from the first day of the city to the end of the trial and some hours of the next day."""
         first = pd.Timestamp(self.start)
         if periods[0].start_time < first + pd.Timedelta(weeks=self.weeks):
             msg = (
@@ -92,7 +92,8 @@ class PatrolledCity(SimulatedCity):
                 f"the city. Its data.weeks={self.weeks} must be that of the design."
             )
             raise InputError(msg)
-        return int(np.ceil((periods[-1].end_time - first) / pd.Timedelta(weeks=1)))
+        last = periods[-1].end_time + pd.Timedelta(hours=hours)
+        return int(np.ceil((last - first) / pd.Timedelta(weeks=1)))
 
     def _act(self, table: pd.DataFrame, design: TrialDesign, periods: pd.PeriodIndex, shapes: Path) -> pd.DataFrame:
         """Return the records after prevention, displacement and additional recording."""
