@@ -34,6 +34,7 @@ CASES: Final = {
     "main_job": "ilp weekly on the bundled records",
     "hot_spots": "hot spots of 50,000 cells in 52 weeks",
     "near_repeats": "near repeats of 100,000 events",
+    "field_trial": "power and evaluation of a field trial",
     "nation": "a nation of many jurisdictions",
     "accuracy": "accuracy of experiments/toronto-weekly",
 }
