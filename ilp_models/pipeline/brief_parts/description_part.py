@@ -11,7 +11,7 @@ from ilp_models.report.description_page import headlines
 
 
 def description_part(record: RunRecord) -> BriefPart:
-    """Return what changed in the records, at which hours crimes happen, and how concentrated they are."""
+    """Return the main sentences of each part of a description."""
     return record.read(_part)
 
 
