@@ -21,13 +21,17 @@ def measure(*, quick: bool) -> list[Figure]:
     world, _ = study(quick=quick)
     events = as_one_type(world.events, 2_000 if quick else _EVENTS)
     data = DescriptionData(events, world.grid)
-    part = NearRepeats(draws=99 if quick else 999)
+    weeks = (events.end - events.start).days // 7 + 1  # all events, also those before the weeks that are usual
+    part = NearRepeats(weeks=weeks, draws=99 if quick else 999)
     say(f"{len(events):,} events")
     before = resident_bytes()
     forget_peak()
     started = time.perf_counter()
     knox = part.describe(data).tables["knox"]
     seconds, memory = time.perf_counter() - started, (peak_bytes() - before) / 1e6
+    if knox["observed"].sum() != len(events) * (len(events) - 1) / 2:
+        msg = f"The Knox table does not hold each pair of {len(events):,} events."
+        raise RuntimeError(msg)
     pairs = int(knox.loc[knox["below_m"].notna(), "observed"].sum())
     note = f"{pairs:,} pairs below {part.distance_bands_m[-1]:g} m, {part.draws} permutations, one thread"
     shared = {"n": 1, "note": note}
