@@ -283,8 +283,8 @@ def as_shifts(shifts: Sequence[Any]) -> tuple[Shift, ...]:
         whole = [hour for hour in hours if isinstance(hour, int) and not isinstance(hour, bool) and 0 <= hour <= 23]
         if len(whole) != 2 or len(hours) != 2 or whole[0] == whole[1]:
             msg = (
-                f"shifts={shifts}: {one} must be the first hour of a shift and the hour at which it ends, from 0 to "
-                "23, such as [[18, 2]]. Leave it empty for all hours."
+                f"shifts={shifts}: {one} must be the first hour of a shift and the hour at which it ends, from 0 "
+                "(midnight) to 23, such as [[18, 2]]. Leave it empty for all hours."
             )
             raise InputError(msg)
     checked = tuple((int(first), int(end)) for first, end in shifts)

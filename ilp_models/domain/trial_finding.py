@@ -30,7 +30,7 @@ _SERIOUS: Final[Mapping[str, str]] = {
     "hours). This contamination moves the estimate towards no effect.",
     "dose missing": "{missing} of {total} treated unit-periods have no recorded dose. The main result compares units "
     "as they were assigned, so it is the effect of assigning, not of patrolling.",
-    "dose too high": "{rows} rows of the dose table have more hours than their patrol units can work around the clock "
+    "dose too high": "{rows} rows of the dose table have more hours than their patrol units can work in a whole period "
     "(one unit where crews is empty). The first is row {row}, {hours:,.1f} hours. Are they minutes?",
     "signed below power": "The trial was signed although its power is below the least power: {reason} ({who}).",
 }
@@ -46,7 +46,7 @@ _NOTES: Final[Mapping[str, str]] = {
     "not estimated": "{estimator}: {reason}",
     "no dose": "No dose table was given. Whether treated places were patrolled, and only these, is not known.",
     "recorded dose": "The dose table has {rows:,} rows and {hours:,.1f} hours.",
-    "dose not reported": "{rows:,} more rows have no hours. They count as not reported, not as 0 hours.",
+    "dose not reported": "Rows without hours, on top of these: {rows:,}. They count as not reported, not as 0 hours.",
     "dose elsewhere": "{hours:,.1f} hours were in cells of no unit, {zone:,.1f} of them in zones.",
     "dose at another time": "{rows} rows of the dose table are outside the recorded periods of the trial.",
     "columns dropped": "Columns of the dose table that are not used were dropped: {columns}.",

@@ -124,9 +124,11 @@ class Compliance:
         yield from self._hidden()
 
     def _too_high(self) -> Iterator[TrialFinding]:
-        table, period = self.dose.table, self.design.first_period
-        longest = np.ceil((period.end_time - period.start_time) / pd.Timedelta(hours=1))
-        wrong = table[table["hours"] > longest * np.fmax(table["crews"].to_numpy(dtype=float), 1.0)]
+        rows, design = self._rows, self.design
+        days = np.ceil((design.first_period.end_time - design.first_period.start_time) / pd.Timedelta(days=1))
+        a_day = np.array([*((end - first) % 24 for first, end in design.shifts or [(0, 0)] * len(design.units)), 0])
+        longest = days * np.where(a_day, a_day, 24)[rows["unit"]]  # the last is that of cells in no unit
+        wrong = rows[rows["hours"] > longest * np.fmax(rows["crews"].to_numpy(dtype=float), 1.0)]
         if len(wrong):
             first = wrong.iloc[0]
             yield TrialFinding("dose too high", {"rows": len(wrong), "row": first["row"], "hours": first["hours"]})

@@ -132,6 +132,12 @@ class TrialUnits:
             found.append((name, cells, zone))
             owned[cells] = True
             taken[cells] = taken[zone] = True
+        if not possible:
+            msg = (
+                f"No {self.kind} are eligible: none has a past crime of these outcomes and shifts, or effort under the "
+                "rule of the source. Give other outcomes, shifts or another source."
+            )
+            raise InputError(msg)
         if len(found) < self.count:
             msg = (
                 f"Only {len(found)} of units.count={self.count} {self.kind} have a place: {possible} are eligible, and "

@@ -29,9 +29,9 @@ _ARMS: Final[tuple[tuple[str, str, LineStyle], ...]] = (
     (IN_TURNS, COLOURS[3], "-."),
     (CONTROL, COLOURS[0], "--"),
 )
-_PANELS: Final = {"treated_hours": "In periods with treatment", "other_hours": "In periods without treatment"}
+_PANELS: Final = {"treated_hours": "in periods with treatment", "other_hours": "in periods without treatment"}
 _COLOURS: Final = ("#e3c8e8", "#b687c4", "#7f4697", "#431463")
-_NO_HOURS: Final = ("no hours recorded", "#fdf3c7")
+_NO_HOURS: Final = ("0 hours", "#fdf3c7")
 _HIDDEN: Final = ("hidden: one patrol unit only", "#9aa3ab")
 _TICKS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100)
 _REACH: Final = 4.0  # times the extreme estimates; longer intervals leave the chart
@@ -95,7 +95,7 @@ def dose_classes(
             for place, value, hidden in zip(rows["place"], rows[name], rows["suppressed"], strict=True):
                 kept = places[str(place)][shown[places[str(place)]] >= 0]
                 shown[kept] = len(classes) - 1 if hidden else _class_of(float(value), edges)
-            panels[f"{shift}: {title}" if shift else title] = shown
+            panels[f"{shift}, {title}" if shift else title.capitalize()] = shown
     used = [one for one in range(len(classes)) if any((shown == one).any() for shown in panels.values())]
     positions = np.array([used.index(one) if one in used else -1 for one in range(len(classes))] + [-1])
     return {title: positions[shown] for title, shown in panels.items()}, [classes[one] for one in used]

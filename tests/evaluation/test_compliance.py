@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,6 +55,10 @@ def test_more_hours_than_a_week_has_for_its_crews_are_a_finding():
     facts = {one.check: one.facts for one in compliance(rows).findings()}
     assert facts["dose too high"] == {"rows": 1, "row": 4, "hours": 210.0}
     assert "dose too high" not in {one.check for one in compliance(rows[:2]).findings()}
+    late = replace(DESIGN, shifts=((18, 2), (18, 2)))  # 56 hours a week
+    hours = [("a", "2026-01-19", 56.5, 1), ("b", "2026-01-19", 112.0, 2), ("x", "2026-01-19", 168.0, 1)]
+    found = {one.check: one.facts for one in replace(compliance(hours), design=late).findings()}
+    assert found["dose too high"] == {"rows": 1, "row": 2, "hours": 56.5}
 
 
 def test_unknown_places_are_refused():

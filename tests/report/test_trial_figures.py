@@ -40,7 +40,7 @@ def test_the_dose_map_by_hand_hides_what_the_table_hides():
     hidden = "hidden: one patrol unit only"
     # recorded hours are 2, 5 and 8, so the quartiles are 2, 3.5, 5, 6.5, 8
     assert given == ["2.00 to 3.50 hours", hidden, "-", "6.50 to 8.00 hours", "-"]
-    assert other == ["-", "-", "5.00 to 6.50 hours", "no hours recorded", "-"]
+    assert other == ["-", "-", "5.00 to 6.50 hours", "0 hours", "-"]
     assert hidden not in names_of(*dose_classes(MEMBERS, TREATED, DOSE.iloc[[0, 2, 3]], CELLS, 5))[0]
 
 
@@ -50,14 +50,14 @@ def test_each_shift_of_a_dose_has_maps_of_its_own():
     places = {"early": MEMBERS[0], "late": MEMBERS[0]}
     panels, classes = dose_classes(members, TREATED[:1].repeat(2, 0), rows, places, 5, {"day": [0], "night": [1]})
     given = dict(zip(panels, names_of(panels, classes), strict=True))
-    assert given["day: In periods with treatment"][0] == "2.00 to 3.50 hours"
-    assert given["night: In periods with treatment"][0] == "6.50 to 8.00 hours"
+    assert given["day, in periods with treatment"][0] == "2.00 to 3.50 hours"
+    assert given["night, in periods with treatment"][0] == "6.50 to 8.00 hours"
 
 
 def test_hours_of_a_unit_are_those_of_its_cells():
     units = dict(zip("abc", MEMBERS, strict=True))
     given, _ = names_of(*dose_classes(MEMBERS, TREATED, DOSE.iloc[:1], units, 5))
-    assert given == ["2.00 hours", "2.00 hours", "-", "no hours recorded", "-"]
+    assert given == ["2.00 hours", "2.00 hours", "-", "0 hours", "-"]
 
 
 def test_the_event_study_draws_the_table_and_marks_the_reference(tmp_path):

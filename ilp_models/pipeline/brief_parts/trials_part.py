@@ -83,7 +83,7 @@ def _effects_table(rows: list[Mapping[str, Any]], confidence: str) -> BriefTable
         outcome = text["outcome"] if text["kind"] in ("", TYPE) else f"{text['outcome']} ({text['kind']})"
         shown.append((outcome, text["change"], text["interval"], p_value, text["conclusion"]))
     labels = ("Outcome", "Change", f"{confidence} interval", "p", "Conclusion")
-    caption = "Effect of assigning places to treatment; p of other outcomes is adjusted"
+    caption = "Change of recorded crimes in treated places; p of other outcomes is adjusted"
     return BriefTable(caption, labels, tuple(shown), (1, 2, 3))
 
 
