@@ -145,7 +145,7 @@ def main(words: list[str]) -> int:
 
 def try_etas(path: Path) -> int:
     """Compare the chosen default with and without the intensity of `etas`, and write the result."""
-    code, rows = ilp.describe_code(), []
+    code, rows, costs = ilp.describe_code(), [], []
     for city in WEEKS:
         models = {"chosen default": ilp.LightGBM(), "etas column": ilp.LightGBM((*FEATURES, EtasIntensity()))}
         tested = ilp.run_backtest(
@@ -161,11 +161,18 @@ def try_etas(path: Path) -> int:
         record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
         table = tested.skill()
         rows.append(table[table["forecaster"] == "etas column"].assign(city=city))
+        seconds = {
+            one.forecaster: one.cost.fit_cpu_seconds + one.cost.forecast_cpu_seconds
+            for one in tested.replays
+            if one.cost is not None
+        }
+        costs.append(f"{city} {', '.join(f'{name} {value:.0f}' for name, value in seconds.items())}")
     found = pd.concat(rows, ignore_index=True)
     found.to_csv(FOLDER / "etas.csv", index=False, float_format="%.8g", lineterminator="\n")
     shown = ["", "| city | crime type | skill with the column over that without it |", "|---|---|---|"]
     shown += [f"| {one.city} | {one.crime_type} | {interval(one)} |" for one in found.itertuples()]
-    write_part("etas", [*shown, "", f"Made with {code}."])
+    spent = f"CPU seconds of fits and forecasts: {'; '.join(costs)}."
+    write_part("etas", [*shown, "", spent, "", f"Made with {code}."])
     return 0
 
 
