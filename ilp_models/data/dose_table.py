@@ -152,11 +152,16 @@ def _places(column: pd.Series, kind: str, rows: np.ndarray, label: str) -> list[
     return [str(value) for value in column]
 
 
+def _shown(value: str) -> str:
+    """Return a wrong value; masked if it has letters, because it may be the name of a crew."""
+    return f"{mask_value(value)} (masked)" if any(sign.isalpha() for sign in value) else repr(value)
+
+
 def _days(column: pd.Series, rows: np.ndarray, label: str) -> pd.Series:
     days = pd.to_datetime(column.str.slice(0, 10), format="%Y-%m-%d", errors="coerce")
     if days.isna().any():
         at = int(np.flatnonzero(days.isna())[0])
-        msg = f"{label}, row {rows[at]}: period={column.iloc[at]!r} is not a day. Write it as 2027-01-31."
+        msg = f"{label}, row {rows[at]}: period={_shown(column.iloc[at])} is not a day. Write it as 2027-01-31."
         raise InputError(msg)
     return days
 
@@ -168,6 +173,6 @@ def _numbers(column: pd.Series, mark: str, name: str, rows: np.ndarray, label: s
     wrong = ~(np.isfinite(values) & (values >= 0)) & (text != "")
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
-        msg = f"{label}, row {rows[at]}: {name}={column.iloc[at]!r} is not a number of at least 0. Correct it."
+        msg = f"{label}, row {rows[at]}: {name}={_shown(column.iloc[at])} is not a number of at least 0. Correct it."
         raise InputError(msg)
     return values
