@@ -172,7 +172,10 @@ class Events:
         that a night counts in one period. InputError if the records have no times of day.
         """
         if self.intake is not None and self.intake.resolution != "moment":
-            msg = f"These records have no times of day: they are exact to the {self.intake.resolution} only."
+            msg = (
+                f"These records have no times of day: they are exact to the {self.intake.resolution} only. Give records "
+                "with times, or leave out the shifts."
+            )
             raise InputError(msg)
         events = self.counted()
         times = shift_times(events.table["occurred_at"], first, end)

@@ -70,7 +70,9 @@ def test_findings_lower_the_confidence(tmp_path, weeks, confidence):
     register = registered(tmp_path, design)
     result = evaluate(design, recorded(weeks=weeks), register=register)
     ilp.write_trial_evaluation(result, tmp_path / "evaluate-trial" / "2027-01-05-run", register=register)
-    assert brief_of(tmp_path).judgements[0].confidence == confidence
+    brief = brief_of(tmp_path)
+    assert brief.judgements[0].confidence == confidence
+    assert ("before its end" in part_of(brief).tables[1].rows[0][-1]) == (weeks < 78)
 
 
 def test_a_changed_evaluation_is_not_repeated(tmp_path):
@@ -85,22 +87,22 @@ def test_a_changed_evaluation_is_not_repeated(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("start", "last_day", "simulated", "state"),
+    ("start", "last_day", "simulated", "power", "state"),
     [
-        ("2027-01-04", "2027-06-27", False, "running"),
-        ("2027-04-05", "2027-06-27", False, "not begun"),
-        ("2026-01-05", "2026-06-28", False, "over, not evaluated"),
-        ("2027-01-04", "2027-06-27", True, "simulated records, not evaluated"),
+        ("2027-01-04", "2027-06-27", False, 0.84, "running"),
+        ("2027-04-05", "2027-06-27", False, 0.84, "not begun"),
+        ("2026-01-05", "2026-06-28", False, 0.0, "over, not evaluated"),
+        ("2027-01-04", "2027-06-27", True, 0.84, "simulated records, not evaluated"),
     ],
 )
-def test_trials_that_are_not_evaluated_are_listed_with_their_power(tmp_path, start, last_day, simulated, state):
+def test_trials_that_are_not_evaluated_are_listed_with_their_power(tmp_path, start, last_day, simulated, power, state):
     register = registered(tmp_path)
     design = replace(DESIGN, seed=9)
-    content = {"start": start, "last_day": last_day, "simulated": simulated, "effect": 0.2, "power": 0.84}
+    content = {"start": start, "last_day": last_day, "simulated": simulated, "effect": 0.2, "power": power}
     register.append(RegisterEntry(DECLARED, "analyst", design.digest(), NOW, {"trial": content}))
     part = trials_part(None, register.verify(), NOW)
     _, row = part.section.tables[0].rows
-    assert row == (design.digest()[:16], start, last_day, "84\xa0% for 20\xa0% fewer", state)
+    assert row == (design.digest()[:16], start, last_day, f"{power:.0%} for 20% fewer".replace("%", "\xa0%"), state)
     assert part.section.tables[0].rows[0][-1] == "not evaluated"  # a line that does not say when it ends
     assert f"Running: {int(state == 'running')}." in part.section.sentences[0]
     assert Register(register.path).verify().entries == 2

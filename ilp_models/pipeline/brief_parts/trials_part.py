@@ -95,7 +95,7 @@ def _trials_table(register: RegisterState, moment: datetime) -> BriefTable:
         declared = next((_trial_in(line) for line in lines if line.act == DECLARED), {})
         looks = [line for line in lines if line.act == EVALUATED]
         effect, power = (declared.get(name) for name in ("effect", "power"))
-        chance = f"{percent(power, 0)} for {percent(effect, 0)} fewer" if power and effect else _UNKNOWN
+        chance = f"{percent(power, 0)} for {percent(effect, 0)} fewer" if None not in (power, effect) else _UNKNOWN
         days = (str(declared.get(name, _UNKNOWN)) for name in ("start", "last_day"))
         state = _evaluated_text(looks) if looks else _state(declared, f"{moment:%Y-%m-%d}")
         rows.append((bool(looks), (decision[:16], *days, chance, state)))
@@ -123,6 +123,7 @@ def _evaluated_text(looks: list[RegisterEntry]) -> str:
     last = _trial_in(looks[-1])
     found = f"evaluated on {looks[-1].moment:%Y-%m-%d}: {last.get('conclusion', _UNKNOWN)}"
     marks = [OBSERVATIONAL.lower()] if last.get("observational") else []
+    marks += ["before its end"] if "not over" in last.get("findings", ()) else []
     marks += [f"evaluated {len(looks)} times"] if len(looks) > 1 else []
     return ", ".join([found, *marks])
 
