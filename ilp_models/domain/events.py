@@ -173,8 +173,8 @@ class Events:
         """
         if self.intake is not None and self.intake.resolution != "moment":
             msg = (
-                f"These records have no times of day: they are exact to the {self.intake.resolution} only. Give records "
-                "with times, or leave out the shifts."
+                f"These records have no times of day: they are exact to the {self.intake.resolution} only. Give "
+                "records with times, or leave out the shifts."
             )
             raise InputError(msg)
         events = self.counted()

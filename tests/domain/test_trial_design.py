@@ -89,7 +89,7 @@ def test_a_review_after_the_first_day_is_a_fault():
         ({"cells": (("a",), ("a",))}, "belongs to two units"),
         ({"zones": (("b",), ())}, "in a unit and in the zone"),
         *(
-            ({"shifts": (shift,) * 2}, "shifts=.* from 0 to 23")
+            ({"shifts": (shift,) * 2}, r"shifts=.* from 0 \(midnight\) to 23")
             for shift in ((18,), (18, 24), (3, 3), (1.5, 2), (True, 2), (1, 2, 3), 18)
         ),
         ({"shifts": ((22, 6), (5, 12))}, "the hour from 5:00 is in two of them"),

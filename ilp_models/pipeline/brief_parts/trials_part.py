@@ -95,7 +95,7 @@ def _trials_table(register: RegisterState, moment: datetime) -> BriefTable:
         declared = next((_trial_in(line) for line in lines if line.act == DECLARED), {})
         looks = [line for line in lines if line.act == EVALUATED]
         effect, power = (declared.get(name) for name in ("effect", "power"))
-        chance = f"{percent(power, 0)} for {percent(effect, 0)} fewer" if None not in (power, effect) else _UNKNOWN
+        chance = f"{percent(power, 0)} for {percent(effect, 0)} fewer" if power is not None and effect else _UNKNOWN
         days = (str(declared.get(name, _UNKNOWN)) for name in ("start", "last_day"))
         state = _evaluated_text(looks) if looks else _state(declared, f"{moment:%Y-%m-%d}")
         rows.append((bool(looks), (decision[:16], *days, chance, state)))
