@@ -16,7 +16,8 @@ from ilp_models.domain.spreadsheet import is_spreadsheet
 from ilp_models.domain.text_table import read_marked_table
 
 _KNOWN: Final = (CELL, UNIT, PERIOD, HOURS, CREWS)
-_OF_PLAN: Final = (PLACE, *PLANNED.values())  # columns of a sheet of `ilp allocate` that are not needed
+# columns of shift.xlsx and of assignment.csv that are not needed
+_OWN: Final = (CELL, PLACE, "treated", "shift", *PLANNED.values())
 
 
 def read_dose(path: str | Path | Sequence[str | Path], sheet: str | None = None) -> Dose:
@@ -82,7 +83,7 @@ def _read_file(path: str, sheet: str | None) -> tuple[str, pd.DataFrame, list[st
     raw, mark = _read_table(path, sheet)
     raw.columns = pd.Index([str(name).strip().lower() for name in raw.columns])
     _check_columns(list(raw.columns), label)
-    kind = CELL if CELL in raw else UNIT
+    kind = UNIT if UNIT in raw else CELL  # assignment.csv has both, and a cell may be in several units
     raw = raw[(raw != "").any(axis=1)]
     if raw.empty:
         msg = f"{label} has no row. Give one row for each {kind} and period with its hours."
@@ -98,7 +99,7 @@ def _read_file(path: str, sheet: str | None) -> tuple[str, pd.DataFrame, list[st
             CREWS: _numbers(raw[CREWS], mark, CREWS, rows, label) if CREWS in raw else np.nan,
         }
     )
-    return kind, table, [name for name in raw.columns if name not in (kind, PERIOD, HOURS, CREWS, *_OF_PLAN)]
+    return kind, table, [name for name in raw.columns if name not in (kind, PERIOD, HOURS, CREWS, *_OWN)]
 
 
 def _read_table(path: str, sheet: str | None) -> tuple[pd.DataFrame, str]:
@@ -137,9 +138,10 @@ def _check_columns(names: list[str], label: str) -> None:
         raise InputError(msg)
     missing = [name for name in (PERIOD, HOURS) if name not in names]
     missing += [] if CELL in names or UNIT in names else [CELL]
-    if missing or len(set(names) & {CELL, UNIT}) > 1:
-        what = f"has no column {missing[0]!r}" if missing else "has both columns 'cell' and 'unit'"
-        msg = f"{label} {what} (columns: {', '.join(names)}). Give cell or unit, period and hours."
+    if missing:
+        msg = (
+            f"{label} has no column {missing[0]!r} (columns: {', '.join(names)}). Give cell or unit, period and hours."
+        )
         raise InputError(msg)
 
 

@@ -29,6 +29,13 @@ def test_a_row_without_hours_is_not_reported_and_a_0_is_no_work(tmp_path):
         read_dose(written(tmp_path, "cell,period,hours\na,2026-01-19,\n"))
 
 
+def test_the_table_of_the_assignment_with_hours_is_a_dose_by_unit(tmp_path):
+    rows = "north 06-18,a,2026-01-19,True,06-18,2\nnorth 18-06,a,2026-01-19,False,18-06,\n"
+    dose = read_dose(written(tmp_path, f"unit,cell,period,treated,shift,hours\n{rows}"))
+    assert (dose.place_kind, dose.table["place"].tolist(), dose.not_reported) == ("unit", ["north 06-18"], 1)
+    assert dose.dropped == ()
+
+
 def weeks(tmp_path, *texts):
     """Return files of several weeks."""
     paths = [tmp_path / f"week{number}.csv" for number, _ in enumerate(texts, start=1)]
@@ -90,7 +97,7 @@ def test_officers_cars_and_positions_are_refused(tmp_path, column):
         read_dose(written(tmp_path, f"cell,period,hours,{column}\na,2026-01-19,1,q\n"))
 
 
-@pytest.mark.parametrize("column", ["remarks", "shift", "weather", "district", "hours_planned"])
+@pytest.mark.parametrize("column", ["remarks", "watch", "weather", "district", "hours_planned"])
 def test_other_columns_are_not_refused(tmp_path, column):
     assert read_dose(written(tmp_path, f"cell,period,hours,{column}\na,2026-01-19,1,q\n")).dropped == (column,)
 
@@ -100,7 +107,6 @@ def test_other_columns_are_not_refused(tmp_path, column):
     [
         ("cell,hours\na,1\n", "has no column 'period'"),
         ("place,period,hours\na,2026-01-19,1\n", "has no column 'cell'"),
-        ("cell,unit,period,hours\na,b,2026-01-19,1\n", "both columns"),
         ("cell,period,hours\n", "has no row"),
         ("cell,period,hours\na,2026-01-19,1\nb,2026-01-19,-1\n", "row 3: hours='-1' is not a number"),
         ("cell,period,hours\na,2026-01-19,nan\n", r"row 2: hours=AAA \(masked\)"),
