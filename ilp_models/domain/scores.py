@@ -1,6 +1,6 @@
 """Score tables by period, their pooled summaries with intervals, and skill relative to a baseline."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Final
@@ -65,6 +65,9 @@ class ScoreTable:
     table: pd.DataFrame  # columns of COLUMNS; period is the ISO date of its first day
     resampling: Bootstrap = field(default_factory=Bootstrap)
     delay: int = 0  # periods before each cutoff that were not known yet; forecasts then look 1 + delay periods ahead
+    # pages, tables and terminal ask for the same ones
+    _summaries: dict[Hashable, pd.DataFrame] = field(default_factory=dict, init=False, repr=False)
+    _skills: dict[Hashable, pd.DataFrame] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check that the rows can be pooled and compared."""
@@ -145,10 +148,15 @@ class ScoreTable:
         if not set(by) <= set(UNIT) or not by:
             msg = f"Scores are summarised by any of {', '.join(UNIT)}, not {', '.join(by) or 'nothing'}."
             raise InputError(msg)
+        if tuple(by) not in self._summaries:
+            self._summaries[tuple(by)] = self._summarise(list(by))
+        return self._summaries[tuple(by)].copy()
+
+    def _summarise(self, by: list[str]) -> pd.DataFrame:
         wide = self._wide()
         if "crime_type" in by:
             wide = pd.concat([wide, wide.assign(crime_type=ALL)], ignore_index=True)
-        result = pd.concat(self._pooled(wide, list(by)), ignore_index=True)
+        result = pd.concat(self._pooled(wide, by), ignore_index=True)
         root = result["score"] == "rmse"
         result.loc[root, ["value", "low", "high"]] **= 0.5
         return result
@@ -232,6 +240,12 @@ class ScoreTable:
         if against not in self.forecasters:
             msg = f"The baseline {against!r} has no scores. Add it to model=[...], or choose one of {self.forecasters}."
             raise InputError(msg)
+        key = (against, bounds, score)
+        if key not in self._skills:
+            self._skills[key] = self._all_skills(against, score, bounds=bounds)
+        return self._skills[key].copy()
+
+    def _all_skills(self, against: str, score: str, *, bounds: bool) -> pd.DataFrame:
         scored = set(self.table.loc[self.table["score"] == score, "forecaster"])  # some have no distribution
         names = [name for name in (self.bounds if bounds else self.forecasters) if name in scored]
         rows = [row for name in names for row in self._skill_of(name, against, score)]

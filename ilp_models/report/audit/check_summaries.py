@@ -1,10 +1,8 @@
 """Summarise the findings of an audit by check: one state, one count and one limit per check."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-
-import pandas as pd
 
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.decision import FAILURE, MISSING, REVIEW, Decision, Obstacle
@@ -42,16 +40,19 @@ class CheckSummary:
 
 def summarise_checks(report: AuditReport) -> tuple[CheckSummary, ...]:
     """Return one summary per check: required checks first, the worst state first."""
-    summaries = [_summary(str(check), rows) for check, rows in tables.finding_rows(report).groupby("check", sort=False)]
+    checks: dict[str, list[dict[str, Any]]] = {}
+    for row in tables.finding_rows(report).to_dict("records"):
+        checks.setdefault(str(row["check"]), []).append({str(name): value for name, value in row.items()})
+    summaries = [_summary(check, rows) for check, rows in checks.items()]
     return tuple(sorted(summaries, key=lambda one: (not one.required, _WORST_FIRST.index(one.state))))
 
 
-def _summary(check: str, rows: pd.DataFrame) -> CheckSummary:
-    states = [str(state) for state in rows["state"]]
-    limits, definition = set(rows["limit"]), defined(check)
+def _summary(check: str, rows: Sequence[Mapping[str, Any]]) -> CheckSummary:
+    states = [str(row["state"]) for row in rows]
+    limits, definition = {row["limit"] for row in rows}, defined(check)
     parts = []
     for state in _ROW_ORDER:
-        found = [_row(row) for row in rows[rows["state"] == state].to_dict("records")]
+        found = [_row(row) for row in rows if row["state"] == state]
         if found:
             parts.append((state, state in _FOLDED and len(rows) > _FEW_ROWS, found))
     passes = states.count(str(State.PASS))
@@ -61,14 +62,14 @@ def _summary(check: str, rows: pd.DataFrame) -> CheckSummary:
         label=definition.label,
         question=definition.question,
         state=min(states, key=_WORST_FIRST.index),
-        required=bool(rows["required"].iloc[0]),
+        required=bool(rows[0]["required"]),
         count=count,
         limit=limits.pop() if len(limits) == 1 else "",
         parts=tuple(parts),
     )
 
 
-def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a finding with its interval as text."""
     exact = row["low"] == row["high"] == row["estimate"]
     ends = "exact" if exact else interval(row["low"], row["high"]) or "none"
