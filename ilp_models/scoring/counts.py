@@ -1,5 +1,8 @@
 """Count scores: deviance, log score, CRPS, Brier score, pinball loss, and what to expect of true forecasts."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -48,12 +51,17 @@ def mean_scores(observed: Floats, expected: Floats, floor: float) -> dict[str, F
     """Return scores of expected counts: deviance, squared error, totals; means over cells by type and period."""
     sums = expected.sum(axis=1), observed.sum(axis=1)
     return {
-        "deviance": poisson_deviance(observed, expected, floor).mean(axis=1),
-        "squared_error": ((observed - expected) ** 2).mean(axis=1),
+        "deviance": _cell_means(lambda y, mean: poisson_deviance(y, mean, floor), observed, expected),
+        "squared_error": _cell_means(lambda y, mean: (y - mean) ** 2, observed, expected),
         "expected_total": sums[0],
         "observed_total": sums[1],
         "sum_ratio": np.divide(*sums, out=np.full(sums[0].shape, np.nan), where=sums[1] > 0),
     }
+
+
+def _cell_means(score: Callable[..., npt.NDArray[Any]], *cubes: npt.NDArray[Any]) -> Floats:
+    """Return means over cells by type and period; one type at a time, so that no array leaves the cache."""
+    return np.stack([score(*parts).mean(axis=0) for parts in zip(*cubes, strict=True)])
 
 
 def dispersions(replay: Replay) -> Floats:
@@ -82,11 +90,16 @@ def distribution_scores(replay: Replay, floor: float) -> dict[str, Floats]:
     scores = {}
     if replay.distribution == NEGATIVE_BINOMIAL:
         dispersion = dispersions(replay)
-        scores["log_score"] = -log_probability(observed, np.maximum(expected, floor), dispersion).mean(axis=1)
+        cubes = observed, expected, dispersion
+        scores["log_score"] = -_cell_means(
+            lambda y, mu, alpha: log_probability(y, np.maximum(mu, floor), alpha), *cubes
+        )
         scores["crps"] = crps(observed, expected, dispersion).mean(axis=1)
         none, least = chances_of_none(expected, dispersion, floor)
-        scores["brier_any"] = ((none - (observed == 0)) ** 2).mean(axis=1)
-        scores["log_any"] = -np.log(np.where(observed == 0, least, 1 - least)).mean(axis=1)
+        scores["brier_any"] = _cell_means(lambda y, chance: (chance - (y == 0)) ** 2, observed, none)
+        scores["log_any"] = -_cell_means(
+            lambda y, chance: np.log(np.where(y == 0, chance, 1 - chance)), observed, least
+        )
     elif replay.samples is not None:
         samples = np.asarray(replay.samples.values, dtype=float)
         scores["crps"] = sample_crps(observed, samples).mean(axis=1)
@@ -98,10 +111,11 @@ def _quantile_scores(replay: Replay, observed: Floats) -> dict[str, Floats]:
     quantiles = dict(zip(QUANTILE_COLUMNS, np.asarray(replay.quantiles.values), strict=True))
     scores, pinball = {}, np.zeros(observed.shape[::2])
     for level, (name, quantile) in zip(LEVELS, quantiles.items(), strict=True):
-        scores[f"below_{name}"] = (observed < quantile).mean(axis=1)
-        scores[f"at_most_{name}"] = (observed <= quantile).mean(axis=1)
-        error = observed - quantile
-        pinball += np.maximum(level * error, (level - 1) * error).mean(axis=1) / len(LEVELS)
+        scores[f"below_{name}"] = _cell_means(np.less, observed, quantile)
+        scores[f"at_most_{name}"] = _cell_means(np.less_equal, observed, quantile)
+        loss = _cell_means(lambda y, q, at=level: np.maximum(at * (y - q), (at - 1) * (y - q)), observed, quantile)
+        pinball += loss / len(LEVELS)
     for name, (low, high) in {"coverage_90": ("q05", "q95"), "coverage_50": ("q25", "q75")}.items():
-        scores[name] = ((quantiles[low] <= observed) & (observed <= quantiles[high])).mean(axis=1)
+        cubes = quantiles[low], observed, quantiles[high]
+        scores[name] = _cell_means(lambda lower, y, upper: (lower <= y) & (y <= upper), *cubes)
     return {**scores, "pinball": pinball}
