@@ -1,4 +1,4 @@
-"""Attributions of 100,000 cell-weeks compared with LightGBM's, and a whole explanation with its stability tests."""
+"""Attributions of 100,000 cell-weeks compared with LightGBM's, reasons of a week, and a whole explanation."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ _EQUAL: Final = 1e-9
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return the time of attributions, that of the same by LightGBM, and that of a whole explanation."""
+    """Return the time of attributions, that of the same by LightGBM, of all reasons, and of a whole explanation."""
     world, parts = study(quick=quick)
     history = first_history(world, parts)
     say("fit")
@@ -39,6 +39,7 @@ def measure(*, quick: bool) -> list[Figure]:
     )
     say("a whole explanation")
     periods = history.calendar.next_periods(history.cutoff, 1)
+    reasons = wall_seconds(lambda: forecaster.reasons(periods))
     whole = wall_seconds(lambda: Explain().run(forecaster, periods))
     return [
         Figure(
@@ -50,6 +51,13 @@ def measure(*, quick: bool) -> list[Figure]:
             against="LightGBM's own pred_contrib of the same rows on all cores",
             n=rounds,
             note=f"{values.shape[1]} columns; the largest difference is {difference:.1e}",
+        ),
+        Figure(
+            name="reasons of all cells of a week",
+            figure=reasons,
+            unit="s",
+            goal=Goal(high=10.0),
+            note=f"{len(history.grid):,} cells, {len(history.events.crime_types)} crime types",
         ),
         Figure(
             name="a whole explanation",

@@ -209,7 +209,7 @@ def test_records_by_month_are_not_run():
 @pytest.mark.slow
 def test_intervals_cover_with_squares_as_fine_as_the_background():
     covered = []
-    for seed in range(40):
+    for seed in range(24):
         model = ETAS(least_delay=0.0, holdout=1, background_metres=100)
         value, error = triggering(model.fit(known(hawkes(100 + seed, 2500, size_km=12.0))))
         covered.append(np.abs(value - list(TRUTH.values())) < 1.96 * error)

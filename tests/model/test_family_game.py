@@ -1,6 +1,5 @@
 """Families of reasons of a regression, against all orders of the families on models that are small enough."""
 
-import time
 from itertools import permutations
 
 import numpy as np
@@ -9,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import PoissonRegressor
 
-import ilp_models as ilp
 from ilp_models.domain.calendar_terms import CalendarTerms
 from ilp_models.domain.family_reasons import NEIGHBOURS, OTHER_TYPES, RECENT, SEASON, TREND, USUAL, reason_family
 from ilp_models.features.calendar import CalendarColumns, TypeIndicators
@@ -187,12 +185,3 @@ def test_each_lead_and_each_type_has_its_own_reasons(history):
     by_type = PerType(regression(PoissonRegressor(alpha=1e-3), FEATURES[1:3])).fit(history)
     alone = by_type.forecasters_["b"].reasons(leads[:1])
     np.testing.assert_array_equal(by_type.reasons(leads[:1]).part(USUAL)[1], alone.part(USUAL)[0])
-
-
-@pytest.mark.slow
-def test_all_cells_of_a_week_of_toronto_take_less_than_ten_seconds():
-    forecast = ilp.make_forecast(ilp.LightGBM(), ilp.load_toronto(start="2017-01-01"), ilp.SquareGrid(500))
-    start = time.process_time()
-    reasons = forecast.reasons
-    assert time.process_time() - start < 10
-    assert len(reasons) > 10_000
