@@ -87,24 +87,28 @@ def distribution_scores(replay: Replay, floor: float) -> dict[str, Floats]:
     distribution.
     """
     observed, expected = (np.asarray(cube.values, dtype=float) for cube in (replay.observed, replay.expected))
-    scores = {}
+    scores: dict[str, Floats] = {}
     if replay.distribution == NEGATIVE_BINOMIAL:
-        dispersion = dispersions(replay)
-        cubes = observed, expected, dispersion
-        scores["log_score"] = -_cell_means(
-            lambda y, mu, alpha: log_probability(y, np.maximum(mu, floor), alpha), *cubes
-        )
-        scores["crps"] = crps(observed, expected, dispersion).mean(axis=1)
-        none, least = chances_of_none(expected, dispersion, floor)
-        scores["brier_any"] = _cell_means(lambda y, chance: (chance - (y == 0)) ** 2, observed, none)
-        scores["log_any"] = -_cell_means(
-            lambda y, chance: np.log(np.where(y == 0, chance, 1 - chance)), observed, least
-        )
+        cubes = zip(observed, expected, dispersions(replay), strict=True)
+        types = [_negative_binomial_scores(*one, floor) for one in cubes]
+        scores |= {name: np.stack([one[name] for one in types]) for name in types[0]}
     elif replay.samples is not None:
         samples = np.asarray(replay.samples.values, dtype=float)
         scores["crps"] = sample_crps(observed, samples).mean(axis=1)
         scores["brier_any"] = (((samples == 0).mean(axis=0) - (observed == 0)) ** 2).mean(axis=1)
     return scores | _quantile_scores(replay, observed) if "quantiles" in replay.parts else scores
+
+
+def _negative_binomial_scores(y: Floats, mean: Floats, dispersion: Floats, floor: float) -> dict[str, Floats]:
+    """Return scores of the distributions of one crime type, as means over cells by period."""
+    none, least = chances_of_none(mean, dispersion, floor)
+    scores = {
+        "log_score": -log_probability(y, np.maximum(mean, floor), dispersion),
+        "crps": crps(y, mean, dispersion),
+        "brier_any": (none - (y == 0)) ** 2,
+        "log_any": -np.log(np.where(y == 0, least, 1 - least)),
+    }
+    return {name: score.mean(axis=0) for name, score in scores.items()}
 
 
 def _quantile_scores(replay: Replay, observed: Floats) -> dict[str, Floats]:

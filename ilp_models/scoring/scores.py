@@ -172,7 +172,10 @@ class Scoring:
         The deviance of true rates with Poisson counts is kept for a note: it is too small where counts scatter more.
         """
         _, expected = _counts(replay)
-        dispersion = dispersions(replay)
+        types = [self._ceiling_of_type(*one) for one in zip(expected, dispersions(replay), strict=True)]
+        return {name: np.stack([one[name] for one in types]) for name in types[0]}
+
+    def _ceiling_of_type(self, expected: Floats, dispersion: Floats) -> dict[str, Floats]:
         none, least = chances_of_none(expected, dispersion, self.floor)
         scores = {
             "deviance": expected_deviance(expected, dispersion, self.floor),
@@ -181,7 +184,7 @@ class Scoring:
             "brier_any": none * (1 - none),
             "log_any": -special.xlogy(none, least) - special.xlog1py(1 - none, -least),
         }
-        return {name: score.mean(axis=1) for name, score in scores.items()}
+        return {name: score.mean(axis=0) for name, score in scores.items()}
 
 
 def _counts(replay: Replay) -> tuple[Floats, Floats]:
