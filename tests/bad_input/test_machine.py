@@ -16,6 +16,8 @@ import pytest
 
 from tests.bad_input.run_commands import BACKTEST, WEEKLY, finished_runs, run_folders, start, wait_for
 
+pytestmark = pytest.mark.slow
+
 FULL = OSError(errno.ENOSPC, "No space left on device")
 MANY = ("backtest.test_periods=30", "backtest.refit_every=1")
 
@@ -41,14 +43,7 @@ def full_for(monkeypatch, target, wanted):
     monkeypatch.setattr(owner, name, write)
 
 
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        "intake.json",
-        "decision.json",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("report.html", "grid.csv.json")),
-    ],
-)
+@pytest.mark.parametrize("wanted", ["intake.json", "decision.json", "report.html", "grid.csv.json"])
 def test_a_full_disk_leaves_the_run_marked_unfinished(ilp, folder, monkeypatch, wanted):
     full_for(monkeypatch, (Path, "write_text"), wanted)
     result = ilp(*WEEKLY)
@@ -89,7 +84,6 @@ def test_a_full_disk_leaves_no_partial_forecast(ilp, folder, monkeypatch):
     assert len(partitions(folder)) == 8
 
 
-@pytest.mark.slow
 def test_a_real_full_disk(folder):
     small = folder / "small"
     small.mkdir()
@@ -142,7 +136,6 @@ def test_a_damaged_partition_is_named_and_replaced_once_deleted(ilp, folder):
     assert scores(finished_runs(folder, "backtest")[-1]) == scores(first)
 
 
-@pytest.mark.slow
 def test_a_partition_of_another_shape_is_refused(ilp, folder):
     assert ilp(*BACKTEST).code == 0
     victim = partitions(folder)[2]
@@ -164,7 +157,6 @@ def test_a_recipe_locked_by_another_run_is_refused(ilp, folder):
     assert len(finished_runs(folder, "backtest")) == 1
 
 
-@pytest.mark.slow
 def test_a_locked_store_is_reported_before_any_work(folder):
     assert wait_for(start(folder, *BACKTEST, "tracking=mlflow")).code == 0
     stored = len(partitions(folder))
@@ -179,7 +171,6 @@ def test_a_locked_store_is_reported_before_any_work(folder):
     assert len(finished_runs(folder, "backtest")) == 1
 
 
-@pytest.mark.slow
 def test_a_killed_run_stays_unfinished_and_the_next_resumes(folder):
     process = start(folder, *BACKTEST, *MANY)
     deadline = time.monotonic() + 120
@@ -202,7 +193,6 @@ def test_a_killed_run_stays_unfinished_and_the_next_resumes(folder):
     assert scores(finished_runs(folder, "backtest")[-1]) == scores(resumed)
 
 
-@pytest.mark.slow
 def test_of_two_concurrent_runs_one_may_stop(folder):
     answers = [wait_for(process) for process in [start(folder, *BACKTEST, *MANY) for _ in range(2)]]
     assert 0 in {result.code for result in answers}

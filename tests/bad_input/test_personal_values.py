@@ -8,6 +8,8 @@ import pytest
 
 from tests.bad_input.run_commands import BACKTEST, OWN_DATA, QUICK, run_folders, sample_records
 
+pytestmark = pytest.mark.slow
+
 SECRETS = ("Novak", "Mill Road", "Zdravko", "0161 555", "51.7654321", "7.1234567", "19800213", "mary@mail.org")
 WITH_MLFLOW = (*(word for word in BACKTEST if not word.startswith("tracking=")), "tracking=mlflow")
 

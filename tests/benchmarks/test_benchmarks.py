@@ -139,23 +139,20 @@ def test_every_case_is_listed_once():
     assert modules == set(run.CASES)
 
 
-SLOW = pytest.mark.slow
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "backtest",
-        *(
-            pytest.param(name, marks=SLOW)
-            for name in ("features", "fit_memory", "baseline", "kernel", "intake", "large_file")
-        ),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["backtest", "features", "fit_memory", "baseline", "kernel", "intake", "large_file"])
 def test_the_other_cases_run_on_a_tiny_size(name, monkeypatch):
     rows = run.run_case(name, quick=True)
     assert all(row["figure"] > 0 and row["holds"] is None for row in rows), rows
     np.testing.assert_array_less(0, [row["ratio"] for row in rows])
+
+
+@pytest.mark.slow
+def test_field_trials_are_measured():
+    pairs, crossover, whole = run.run_case("field_trial", quick=True)
+    assert all(row["figure"] > 0 and row["unit"] == "s" for row in (pairs, crossover, whole))
+    assert "20 trials x 10 units" in pairs["note"]
+    assert whole["note"].startswith("100 units x 16 months")
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ def test_free_counts_follow_the_distribution_of_each_unit():
     assert np.abs(np.corrcoef(counts.T) - np.eye(len(UNITS))).max() < 4 / np.sqrt(20_000)
 
 
-@pytest.mark.parametrize("dispersion", [0.0, 0.05, 3.0])  # at 3, many rows lack events at first
+@pytest.mark.parametrize("dispersion", [0.0, 0.05, pytest.param(3.0, marks=pytest.mark.slow)])  # many rows lack events
 def test_counts_with_a_total_are_those_of_the_slow_way(dispersion):
     mean = np.array([0.3, 2.0, 5.0, 0.7, 12.0])
     spread = np.full(5, dispersion)
