@@ -30,7 +30,7 @@ COMMANDS = {  # of each experiment, in order; words in capitals are files of the
     "borrowed-strength": (f"{RUN.format('borrowed-strength')} PATH",),
     "chicago-daily": (f"{RUN.format('chicago-daily')} data.path=EVENTS",),
     "cut-city": (RUN.format("cut-city"),),
-    "default-forecaster": (f"{RUN.format('default-forecaster')} PATH", f"{RUN.format('default-forecaster')} test"),
+    "default-forecaster": tuple(f"{RUN.format('default-forecaster')} {word}" for word in ("PATH", "test", "etas PATH")),
     "feedback-forecasters": (RUN.format("feedback-forecasters"),),
     "feedback-urns": (RUN.format("feedback-urns"),),
     "gate-cases": (f"{RUN.format('gate-cases')} PATH",),
