@@ -34,7 +34,7 @@ def test_units_of_an_admitted_forecast_are_cells_of_the_audited_rule(tmp_path, s
     groups = pd.read_csv(done.folder / "groups.csv")  # those that the audit archived
     assert groups["of_residents"].between(0, 1).all()
     page = (done.folder / "design.html").read_text()
-    assert "by an audited forecast and its allocation rule" in page
+    assert "according to an audited forecast and its allocation rule" in page
     assert "No gate" not in page
     with pytest.raises(InputError, match="do not give the cells of the forecast"):
         from_run(tmp_path, admitted, shelf / "register.jsonl", "grid.size=400")
