@@ -32,6 +32,7 @@ def test_unknown_names_are_attribute_errors():
         _ = ilp.run_backtests
 
 
+@pytest.mark.slow
 def test_no_function_is_replaced_by_a_subpackage_when_every_module_is_imported():
     code = """
 import importlib, inspect, pkgutil, types

@@ -4,6 +4,8 @@ import ast
 import inspect
 from pathlib import Path
 
+import pytest
+
 from ilp_models.pipeline.group_assessment import assess_groups, write_group_assessment
 from ilp_models.pipeline.group_matrix import read_group_matrix
 from ilp_models.pipeline.group_task import assess_group_file
@@ -61,6 +63,7 @@ def importers(target):
     }
 
 
+@pytest.mark.slow
 def test_only_the_wiring_of_groups_imports_them():
     assert importers(GROUPS) == WIRING | {TASK, BRIEF_PART}
     named = {one for one in imports_of(MODULES[BRIEF_PART]) if one.startswith(GROUPS)}
@@ -68,6 +71,7 @@ def test_only_the_wiring_of_groups_imports_them():
     assert importers(BRIEF_PART) == {BRIEF}
 
 
+@pytest.mark.slow
 def test_only_the_wiring_imports_what_it_makes():
     for name in PRODUCTS:
         assert importers(name) <= WIRING, name

@@ -88,6 +88,7 @@ def test_other_trees_on_a_logarithmic_scale_are_explained_by_their_paths():
     assert explanation.additivity_error <= 1e-9
 
 
+@pytest.mark.slow
 def test_other_regressions_use_permutation_shap_on_a_weighted_sample():
     one = learner(lambda: RandomForestRegressor(20, min_samples_leaf=20, random_state=0))
     spec = Explain(sample=10, background=20, refits=3)
