@@ -76,7 +76,7 @@ def widen_history(history: History, beyond: Events, wide: Grid) -> History:
     The cells of the study area, which come first, count its own events only.
     """
     own = history.events
-    known = beyond.known_at(history.calendar.earlier(history.cutoff, history.record_lag))
+    known = beyond.known_at(history.calendar.earlier(history.cutoff, history.record_lag)).counted()
     halo = known.table[wide.locate(known) >= len(history.grid)]
     tables = [one.astype({"crime_type": "object"}) for one in (own.table, halo)]
     table = pd.concat(tables, ignore_index=True)

@@ -65,6 +65,12 @@ class Calendar:
         """Return the period number of each wall-clock time; consecutive periods have consecutive numbers."""
         return np.asarray(pd.DatetimeIndex(times).to_period(self.freq).asi8, dtype=np.int64)
 
+    def period_starts(self, ordinals: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return when the periods with these numbers start, in minutes since 1970, wall clock."""
+        known, place = np.unique(ordinals, return_inverse=True)
+        starts = [pd.Period(ordinal=int(one), freq=self.freq).start_time for one in known]
+        return np.array(starts, dtype="datetime64[m]").astype(np.int64)[place]
+
     def whole_periods(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.PeriodIndex:
         """Return the periods that lie entirely in [start, end); empty if there is none."""
         first = pd.Period(start, freq=self.freq)

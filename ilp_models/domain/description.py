@@ -60,7 +60,7 @@ class DescriptionData:
             return []
         return [
             f"Incidents in a span of time: {spans:,}. The table of hours divides each among the hours of its span. All "
-            "other tables count it once, at a time drawn from the span, as forecasts do."
+            "other tables count it once, at a time drawn from the span, as recorded counts do."
         ]
 
     @cached_property

@@ -18,6 +18,7 @@ from ilp_models.stats.aoristic import draw_times
 REQUIRED: Final = ("occurred_at", "reported_at", "crime_type", "x", "y")
 UNTIL: Final = "occurred_until"
 OPTIONAL: Final = ("area", UNTIL)
+SPAN: Final = ("span_from", "span_until")  # the span of an event whose time is drawn, in tables of `counted`
 
 AS_OF_END: Final = "end"
 _NO_DELAY: Final = pd.Timedelta(0)
@@ -83,7 +84,7 @@ class Events:
         """Refuse a table with missing, unknown or unusable columns."""
         columns = list(self.table.columns)
         missing = [name for name in REQUIRED if name not in columns]
-        unknown = [name for name in columns if name not in REQUIRED + OPTIONAL]
+        unknown = [name for name in columns if name not in REQUIRED + OPTIONAL + SPAN]
         if missing or unknown:
             msg = (
                 f"The events table has missing columns {missing} and columns that are not allowed {unknown}. "
@@ -157,13 +158,14 @@ class Events:
         """Return the events with one time each: one in a span of time has a time drawn from its span.
 
         Counts of periods are whole numbers, so that an event cannot be shared between two. The time is drawn with equal
-        chance for each minute, and is the same in every run.
+        chance for each minute, and is the same in every run. The columns of `SPAN` keep the span itself.
         """
         if UNTIL not in self.table:
             return self
         start, until = (self.table[name].to_numpy(dtype="datetime64[us]") for name in ("occurred_at", UNTIL))
         times = draw_times(start, until, self.table[["x", "y"]].to_numpy())
-        return replace(self, table=self.table.drop(columns=UNTIL).assign(occurred_at=times))
+        spans = dict(zip(SPAN, (self.table["occurred_at"], self.table[UNTIL]), strict=True))
+        return replace(self, table=self.table.drop(columns=UNTIL).assign(**spans, occurred_at=times))
 
     def within_hours(self, first: int, end: int) -> Self:
         """Return the events of a shift, from hour ``first`` to before hour ``end``, which may be on the next day.
@@ -235,6 +237,8 @@ class Events:
                 until = until.where(until >= occurred, occurred.where(until.notna()))
                 reported = table["reported_at"].where(~(until > table["reported_at"]), until)
                 table = table.assign(**{UNTIL: until, "reported_at": reported})
+            spans = {name: _wall_clock(table[name], self.time_zone, time_zone) for name in SPAN if name in table}
+            table = table.assign(**spans)
             start, end = _wall_clock(pd.Series([start, end]), self.time_zone, time_zone)
         return replace(self, table=table, crs=crs, time_zone=time_zone, start=start, end=end, intake=None)
 
@@ -301,7 +305,7 @@ def _refuse_spans(table: pd.DataFrame) -> None:
 
 def _refuse_types(table: pd.DataFrame) -> None:
     """Refuse times with a zone, labels that are not categorical and coordinates that are not finite numbers."""
-    for name in ("occurred_at", "reported_at", *([UNTIL] if UNTIL in table else [])):
+    for name in ("occurred_at", "reported_at", *(name for name in (UNTIL, *SPAN) if name in table)):
         if not pd.api.types.is_datetime64_dtype(table[name]):
             msg = f"Events need {name} as wall-clock times without a zone, not {table[name].dtype}; convert the column."
             raise InputError(msg)

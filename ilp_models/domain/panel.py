@@ -11,9 +11,11 @@ import xarray as xr
 
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events
+from ilp_models.domain.events import SPAN, Events
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.past_counts import PastCounts, SharedEvents
 
+Ints = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int16] | npt.NDArray[np.int32]
 
 DIMS = ("crime_type", "cell", "period")
@@ -25,6 +27,7 @@ class Panel:
 
     counts: xr.DataArray  # (crime_type, cell, period), small integers >= 0; period is a PeriodIndex without gaps
     outside: int = 0  # events in these periods that lie in no cell
+    shared: SharedEvents | None = None  # events whose span reaches over periods; None without such events
 
     def __post_init__(self) -> None:
         """Refuse a cube with other dimensions, no period or a gap between periods."""
@@ -54,11 +57,16 @@ class Panel:
         """The counts as a contiguous array, shape (periods, crime types, cells)."""
         return np.ascontiguousarray(np.moveaxis(self.values, 2, 0), dtype=np.float32)
 
+    @cached_property
+    def past(self) -> PastCounts:
+        """The counts for features and filters, in which events in spans of time are shared between periods."""
+        return PastCounts(self.by_period, self.shared)
+
     @classmethod
     def count(cls, events: Events, grid: Grid, calendar: Calendar, periods: pd.PeriodIndex | None = None) -> Self:
         """Return the counts of events by crime type, cell and period; by default all whole periods of the records.
 
-        An event in a span of time counts once, at a time drawn from its span.
+        An event in a span of time counts once, at a time drawn from its span. Its parts by period are in `past`.
         """
         if periods is None:
             periods = calendar.whole_periods(events.start, events.end)
@@ -74,7 +82,47 @@ class Panel:
         unit = cell[counted] * shape[2] + period[counted]
         values = _count_units(code[counted], unit, shape)
         coords = {"crime_type": list(types), "cell": grid.cells, "period": periods}
-        return cls(xr.DataArray(values, dims=DIMS, coords=coords, name="count"), int(inside.sum() - counted.sum()))
+        cube = xr.DataArray(values, dims=DIMS, coords=coords, name="count")
+        shared = _shared_events(events.table, calendar, period, cell, first, len(periods))
+        return cls(cube, int(inside.sum() - counted.sum()), shared)
+
+
+def _shared_events(
+    table: pd.DataFrame, calendar: Calendar, drawn: Ints, cell: Ints, first: int, length: int
+) -> SharedEvents | None:
+    """Return the parts of the events whose span reaches over periods; None if there is none.
+
+    ``drawn`` is the place of the drawn time in a panel of some length, ``first`` the number of its first period.
+    """
+    if SPAN[0] not in table:
+        return None
+    minute = [table[name].to_numpy(dtype="datetime64[m]").astype(np.int64) for name in SPAN]
+    known = table[SPAN[1]].notna().to_numpy()
+    begin, stop = minute[0], np.where(known, np.maximum(minute[1], minute[0] + 1), minute[0] + 1)
+    ends = table[SPAN[1]] - pd.Timedelta(1, "us")  # the end is not part of the span
+    low, high = (
+        calendar.ordinals(pd.DatetimeIndex(one * 60, dtype="datetime64[s]")) - first for one in (begin, stop - 1)
+    )
+    end = np.maximum(calendar.ordinals(ends.fillna(table[SPAN[0]])) - first, high)
+    over = np.flatnonzero((high > low) & (cell >= 0))
+    if len(over) == 0:
+        return None
+    count = high[over] - low[over] + 1
+    event = np.repeat(over, count)
+    period = low[event] + np.arange(len(event)) - np.repeat(np.cumsum(count) - count, count)
+    starts, next_starts = (calendar.period_starts(period + first + step) for step in (0, 1))
+    overlap = np.minimum(stop[event], next_starts) - np.maximum(begin[event], starts)
+    weight = overlap / (stop - begin)[event]
+    removed = over[(drawn[over] >= 0) & (drawn[over] < length)]  # counted whole where they were drawn
+    kept = (period >= 0) & (end[event] < length)
+    kind, source = table["crime_type"].cat.codes.to_numpy(dtype=np.int64), np.concatenate([event[kept], removed])
+    return SharedEvents(
+        kind[source],
+        cell[source],
+        np.concatenate([period[kept], drawn[removed]]),
+        np.concatenate([end[event[kept]], drawn[removed]]),
+        np.concatenate([weight[kept], np.full(len(removed), -1.0)]).astype(np.float32),
+    )
 
 
 def _count_units(code: npt.NDArray[np.int64], unit: npt.NDArray[np.int64], shape: tuple[int, int, int]) -> Counts:

@@ -12,7 +12,6 @@ import pandas as pd
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.features import Column
 from ilp_models.domain.history import History
-from ilp_models.stats.filters import exponential_means
 
 Floats = npt.NDArray[np.float32]
 
@@ -38,12 +37,10 @@ class Lags:
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
         """Write the columns; 0 before the first period of the panel."""
-        counts = history.panel.by_period
         usable = history.usable_periods(periods, step)
-        for column, lag in enumerate(self.lags):
-            exists = usable >= lag
-            out[~exists, ..., column] = 0
-            out[exists, ..., column] = counts[usable[exists] - lag]
+        single = history.panel.past.window_sums(usable, [(lag, lag) for lag in self.lags])
+        for column, counts in enumerate(single):
+            out[..., column] = counts
 
 
 @dataclass(frozen=True)
@@ -74,13 +71,10 @@ class RollingMeans:
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
         """Write the columns from running sums; shorter windows at the start of the panel, 0 before it."""
-        counts = history.panel.by_period
-        sums = np.zeros((len(counts) + 1, *counts.shape[1:]))
-        np.cumsum(counts, axis=0, out=sums[1:])
-        last = np.maximum(history.usable_periods(periods, step), 0)
-        for column, count in enumerate(self.windows):
-            first = np.maximum(last - count, 0)
-            out[..., column] = (sums[last] - sums[first]) / np.maximum(last - first, 1)[:, None, None]
+        usable = np.maximum(history.usable_periods(periods, step), 0)
+        sums = history.panel.past.window_sums(usable, [(1, count) for count in self.windows])
+        for column, (count, total) in enumerate(zip(self.windows, sums, strict=True)):
+            out[..., column] = total / np.clip(usable, 1, count)[:, None, None]
 
 
 @dataclass(frozen=True)
@@ -124,13 +118,11 @@ class ExponentialMeans:
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
         """Write the columns by one recursive pass per half-life."""
-        counts = history.panel.by_period
-        if self.all_types:
-            counts = counts.sum(axis=1, keepdims=True)
+        past = history.panel.past.all_types() if self.all_types else history.panel.past
         usable = history.usable_periods(periods, step)
-        means = np.empty((len(periods), *counts.shape[1:]), dtype=np.float32) if self.all_types else None
+        means = np.empty((len(periods), *past.counts.shape[1:]), dtype=np.float32) if self.all_types else None
         for column, half_life in enumerate(self.half_lives):
-            own = exponential_means(counts, half_life, usable, out=out[..., column] if means is None else means)
+            own = past.exponential_means(half_life, usable, out=out[..., column] if means is None else means)
             if self.reach_cells:
                 for first in range(0, len(own), _PERIODS_AT_ONCE):
                     part = slice(first, first + _PERIODS_AT_ONCE)
@@ -167,11 +159,11 @@ class CityLevel:
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
         """Write the columns; 1 where there are no past counts."""
-        totals = history.panel.by_period.sum(axis=2, keepdims=True)
+        totals = history.panel.past.all_cells()
         usable = history.usable_periods(periods, step)
-        long = exponential_means(totals, self.against, usable)
+        long = totals.exponential_means(self.against, usable)
         for column, half_life in enumerate(self.half_lives):
-            recent = exponential_means(totals, half_life, usable)
+            recent = totals.exponential_means(half_life, usable)
             out[..., column] = np.divide(recent, long, out=np.ones_like(recent), where=long > 0)
 
 

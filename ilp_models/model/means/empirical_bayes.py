@@ -19,7 +19,6 @@ from ilp_models.domain.history import History
 from ilp_models.model.hindcast import HindcastForecaster, recent_periods
 from ilp_models.model.reason_parts import Parts, split_own_past
 from ilp_models.stats.distributions import log_probability
-from ilp_models.stats.filters import exponential_means
 
 Floats = npt.NDArray[np.float64]
 
@@ -122,7 +121,7 @@ class EmpiricalBayes(HindcastForecaster):
         self, history: History, periods: pd.PeriodIndex, step: int, half_life: float
     ) -> "DiscountedMeans":
         usable = history.usable_periods(periods, step)
-        cell = exponential_means(history.panel.by_period, half_life, usable)
+        cell = history.panel.past.exponential_means(half_life, usable)
         around = history.grid.smoothed(cell, self.reach_cells)
         decay = 0.5 ** (np.arange(len(history.panel.periods)) / half_life)
         time = np.append(0.0, np.cumsum(decay))[np.clip(usable, 0, None)]  # as of the last usable period
@@ -141,9 +140,12 @@ class EmpiricalBayes(HindcastForecaster):
 
     def _own_means(self, history: History, period: pd.PeriodIndex, step: int) -> Floats:
         """Return the discounted mean of each cell (types, cells), without the prior."""
-        usable, counts = history.usable_periods(period, step), history.panel.by_period
+        usable, past = history.usable_periods(period, step), history.panel.past
         kinds = range(len(self.half_lives_))
-        each = [exponential_means(counts[:, [kind]], float(self.half_lives_[kind]), usable) for kind in kinds]
+        each = [
+            past.select_types(np.array([kind])).exponential_means(float(self.half_lives_[kind]), usable)
+            for kind in kinds
+        ]
         return np.asarray(np.concatenate(each, axis=1)[0], dtype=np.float64)
 
     def _posterior(self, history: History, periods: pd.PeriodIndex, step: int) -> tuple[Floats, Floats]:

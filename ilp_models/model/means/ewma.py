@@ -12,7 +12,6 @@ from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import HindcastForecaster, deviance_by_type, recent_periods
 from ilp_models.model.reason_parts import Parts, split_own_past
-from ilp_models.stats.filters import exponential_means
 
 
 class EWMA(HindcastForecaster):
@@ -60,7 +59,7 @@ class EWMA(HindcastForecaster):
         best = np.full(observed.shape[1], np.inf)
         self.half_lives_, self.smoothing_ = np.zeros(len(best)), np.zeros(len(best))
         for half_life in self.half_lives:
-            means = exponential_means(history.panel.by_period, half_life, usable)
+            means = history.panel.past.exponential_means(half_life, usable)
             around = history.grid.smoothed(means, self.reach_cells)
             for weight in self.smoothing:
                 loss = deviance_by_type(observed, means + np.float32(weight) * (around - means))
@@ -76,11 +75,11 @@ class EWMA(HindcastForecaster):
 
     def _own_means(self, history: History, periods: pd.PeriodIndex, step: int) -> npt.NDArray[np.float32]:
         """Return the means of the cells themselves, before they are smoothed."""
-        counts, usable = history.panel.by_period, history.usable_periods(periods, step)
-        out = np.empty((len(periods), *counts.shape[1:]), dtype=np.float32)
+        past, usable = history.panel.past, history.usable_periods(periods, step)
+        out = np.empty((len(periods), *past.counts.shape[1:]), dtype=np.float32)
         for half_life in np.unique(self.half_lives_):
             chosen = np.flatnonzero(self.half_lives_ == half_life)
-            out[:, chosen] = exponential_means(counts[:, chosen], float(half_life), usable)
+            out[:, chosen] = past.select_types(chosen).exponential_means(float(half_life), usable)
         return out
 
     def split_hindcast(self, history: History, period: pd.PeriodIndex, step: int, expected: Cube) -> Parts:

@@ -168,7 +168,7 @@ class LevelShare(HindcastForecaster):
 
     def _plain_shares(self, history: History, periods: pd.PeriodIndex, step: int) -> tuple[Cube, Cube]:
         """Return the shares of each crime type and of all together, before they are mixed and smoothed."""
-        means = exponential_means(history.panel.by_period, self.half_life, history.usable_periods(periods, step))
+        means = history.panel.past.exponential_means(self.half_life, history.usable_periods(periods, step))
         return _shares(means), _shares(means.sum(axis=1, keepdims=True))
 
     def _levels(self, history: History, periods: pd.PeriodIndex, step: int) -> npt.NDArray[np.float64]:
