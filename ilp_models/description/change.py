@@ -32,6 +32,7 @@ _BLOCK: Final = 4
 _WEEKS: Final = pd.Timedelta(days=364)  # the same days of the week, a year before
 _ONE_YEAR: Final = pd.DateOffset(years=1)
 _CITY: Final = ""
+KEYS: Final = ("level", "area", "crime_type")  # of a row; the whole study area has neither level nor area
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,8 @@ class ChangeTable:
                 "period_unit": self.calendar.period_unit,
                 "confidence": self.confidence,
                 "false_discovery_rate": self.false_discovery_rate,
-                "areas": len(rows.areas),
+                "areas": rows.area_count,
+                "levels": ", ".join(rows.areas),
                 "tests": int(table["p"].notna().sum()) if len(table) else 0,
             },
             (*data.span_notes, *_notes(rows, short, data.counted, end)),
@@ -229,7 +231,8 @@ class ChangeTable:
 
 
 _COLUMNS: Final = (
-    *("area", "crime_type", "comparison", "first", "last", "earlier_first", "earlier_last", "count", "earlier"),
+    *KEYS,
+    *("comparison", "first", "last", "earlier_first", "earlier_last", "count", "earlier"),
     *("change", "low", "high", "change_share", "dispersion", "p", "q", "verdict"),
 )
 
@@ -239,19 +242,24 @@ class _CountedSeries:
 
     def __init__(self, data: DescriptionData) -> None:
         events = data.events
-        self.areas, self.types = data.areas, list(events.crime_types)
-        position = pd.Index(self.areas).get_indexer(pd.Index(data.event_areas))
-        self.without_area = int((position < 0).sum()) if self.areas else 0
-        self._area = np.where(position < 0, len(self.areas), position)
+        self.types = list(events.crime_types)
+        self.areas = {level: one.areas for level, one in data.by_level.items() if one.areas}
+        self.area_count = sum(map(len, self.areas.values()))
+        self._area = {
+            level: pd.Index(areas).get_indexer(pd.Index(data.by_level[level].event_areas))
+            for level, areas in self.areas.items()
+        }
+        self.without_area = {level: int((place < 0).sum()) for level, place in self._area.items()}
         self._type = events.table["crime_type"].cat.codes.to_numpy().astype(np.int64)
         counted = data.counted.table
         self._occurred, self._reported = counted["occurred_at"], counted["reported_at"]
 
     def labels(self) -> pd.DataFrame:
-        """Return area and crime type of each row: the study area first, the sum of types first."""
+        """Return level, area and crime type of each row: the study area first, the sum of types first."""
         kinds = [*([ALL] if len(self.types) > 1 else []), *self.types]
-        index = pd.MultiIndex.from_product([[_CITY, *self.areas], kinds], names=["area", "crime_type"])
-        return index.to_frame(index=False)
+        places = [("", _CITY), *((level, area) for level, areas in self.areas.items() for area in areas)]
+        rows = [(*place, kind) for place in places for kind in kinds]
+        return pd.DataFrame(rows, columns=list(KEYS))
 
     def count(self, start: pd.Timestamp, end: pd.Timestamp, age: pd.Timedelta) -> Floats:
         """Return the events of [start, end) that were reported before ``age`` had passed since the end."""
@@ -265,27 +273,41 @@ class _CountedSeries:
         return self._sums(inside, position[inside], len(periods))
 
     def _sums(self, inside: npt.NDArray[np.bool_], column: npt.NDArray[np.int64], columns: int) -> Floats:
-        shape = (len(self.areas) + 1, len(self.types), columns)
-        flat = (self._area[inside] * shape[1] + self._type[inside]) * columns + column
-        cube = np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
-        cube = np.concatenate([cube.sum(axis=0, keepdims=True), cube[:-1]])  # events without an area count in the whole
+        whole = np.zeros(len(inside), dtype=np.int64)
+        places = [(whole, 1), *((self._area[level], len(areas)) for level, areas in self.areas.items())]
+        cube = np.concatenate([self._cube(area[inside], size, inside, column, columns) for area, size in places])
         if len(self.types) > 1:
             cube = np.concatenate([cube.sum(axis=1, keepdims=True), cube], axis=1)
         return cube.reshape(-1, columns)
 
+    def _cube(
+        self,
+        area: npt.NDArray[np.int64],
+        size: int,
+        inside: npt.NDArray[np.bool_],
+        column: npt.NDArray[np.int64],
+        columns: int,
+    ) -> Floats:
+        """Return the counts (areas, types, columns); events without an area, -1, are left out."""
+        shape, found = (size, len(self.types), columns), area >= 0
+        flat = ((area * shape[1] + self._type[inside]) * columns + column)[found]
+        return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
+
     def long(self, counts: Floats, periods: pd.PeriodIndex) -> pd.DataFrame:
-        """Return the counts of the last periods as one row for each area, crime type and period."""
+        """Return the counts of the last periods as one row for each level, area, crime type and period."""
         starts = [str(period.start_time.date()) for period in periods]
         recent = counts[:, counts.shape[1] - len(periods) :].astype(np.int64)
         wide = pd.concat([self.labels(), pd.DataFrame(recent, columns=starts)], axis=1)
-        return wide.melt(["area", "crime_type"], var_name="period", value_name="count")
+        return wide.melt(list(KEYS), var_name="period", value_name="count")
 
 
 def _notes(rows: _CountedSeries, short: list[str], events: Events, end: pd.Timestamp) -> Iterator[str]:
     if short:
         yield f"Comparisons not possible, because the records start on {events.start.date()}: {', '.join(short)}."
-    if rows.without_area:
-        yield f"Records without an area, which count in the whole study area only: {rows.without_area:,}."
+    for level, without in rows.without_area.items():
+        if without:
+            named = f" of the level {level}" if len(rows.areas) > 1 else ""
+            yield f"Records without an area{named}, which count in the whole study area only: {without:,}."
     table = events.table
     if after := int(((table["reported_at"] >= events.end) & (table["occurred_at"] < end)).sum()):
         yield (

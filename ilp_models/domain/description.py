@@ -1,7 +1,7 @@
 """Description of recorded crime: what a part may read, and what it returns."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, Protocol
 
@@ -26,14 +26,20 @@ class DescriptionData:
     grid: Grid
     # areas of the tables, a parent level of the grid; None: the first level, or else the labels of the records
     area_level: str | None = None
+    further_levels: tuple[str, ...] = ()  # levels that the change table has as well
     repeat_model: RepeatModel | None = None  # fits a self-exciting process; None: near repeats are not compared
 
     def __post_init__(self) -> None:
         """Refuse a level of areas that the grid does not have."""
         levels = self._levels
-        if self.area_level is not None and self.area_level not in levels:
-            known = f"choose one of {', '.join(levels)}" if levels else "there is none; set grid.parents"
-            msg = f"area_level={self.area_level!r} is no level of areas of the grid; {known}."
+        asked = [*([] if self.area_level is None else [self.area_level]), *self.further_levels]
+        for level in asked:
+            if level not in levels:
+                known = f"choose from {', '.join(levels)}" if levels else "there is none; set grid.parents"
+                msg = f"area_level={level!r} is no level of areas of the grid; {known}."
+                raise InputError(msg)
+        if len(set(asked)) < len(asked):
+            msg = f"area_level={asked} has a level twice. Give each level once."
             raise InputError(msg)
 
     @property
@@ -72,6 +78,15 @@ class DescriptionData:
     def level(self) -> str | None:
         """The level of areas; None without any."""
         return self.area_level or next(iter(self._levels), None)
+
+    @property
+    def by_level(self) -> Mapping[str, "DescriptionData"]:
+        """The same records for each level of areas that the change table has; empty without any."""
+        return {
+            level: self if level == self.level else replace(self, area_level=level, further_levels=())
+            for level in (self.level, *self.further_levels)
+            if level is not None
+        }
 
     @cached_property
     def event_areas(self) -> npt.NDArray[np.object_]:

@@ -1,6 +1,6 @@
 """The task `describe`: write what records show about past crime."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ilp_models.domain.calendar import Calendar
@@ -21,7 +21,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     grid: GridSpec,
     calendar: Calendar,
     description: Mapping[str, DescriptionPart],
-    area_level: str | None,
+    area_level: str | Sequence[str] | None,
     decimal: str,
     folder: Path,
 ) -> str:

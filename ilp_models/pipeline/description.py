@@ -42,7 +42,7 @@ def describe_events(
     grid: GridSpec,
     *,
     parts: Sequence[DescriptionPart] | None = None,
-    area_level: str | None = None,
+    area_level: str | Sequence[str] | None = None,
 ) -> Description:
     """Describe recorded crime: change, hours, near repeats, hot spots and concentration.
 
@@ -54,9 +54,10 @@ def describe_events(
         How to divide the study area into cells, such as ``ilp.SquareGrid(500)``.
     parts : sequence of DescriptionPart, optional
         What to describe, such as ``[ilp.ChangeTable(), ilp.HourProfile()]``; by default every part.
-    area_level : str, optional
-        Areas of the tables: a level of the parent areas of the grid. By default the first level; without parent areas,
-        the area labels of the records.
+    area_level : str or sequence of str, optional
+        Areas of the tables: a level of the parent areas of the grid, or ``"area"`` for the area labels of the records.
+        By default the first level; without parent areas, the area labels of the records. Of several levels, the change
+        table has all, and the other tables have the first.
 
     Returns
     -------
@@ -88,7 +89,9 @@ def default_parts(calendar: Calendar) -> list[DescriptionPart]:
     return [ChangeTable(calendar), HourProfile(), NearRepeats(), HotSpots(), Concentration()]
 
 
-def describe_study(study: Study, parts: Sequence[DescriptionPart], area_level: str | None) -> Description:
+def describe_study(
+    study: Study, parts: Sequence[DescriptionPart], area_level: str | Sequence[str] | None
+) -> Description:
     """Return the description of the events of a study."""
     parts = _checked_parts(parts)
     names = [part.name for part in parts]
@@ -99,7 +102,9 @@ def describe_study(study: Study, parts: Sequence[DescriptionPart], area_level: s
         msg = "There are no records to describe. Check data.start, data.end and data.filters."
         raise InputError(msg)
     grid = study.grid.build(study.events)
-    data = DescriptionData(study.events, grid, area_level, partial(_fit_repeats, grid))
+    levels = [area_level] if isinstance(area_level, str) else [str(level) for level in area_level or ()]
+    first = levels[0] if levels else None
+    data = DescriptionData(study.events, grid, first, tuple(levels[1:]), partial(_fit_repeats, grid))
     return Description(data, tuple(part.describe(data) for part in parts))
 
 
@@ -263,4 +268,5 @@ def _area_sheets(description: Description) -> dict[str, pd.DataFrame]:
     areas = description.data.areas
     if not changes or len(areas) > _AREA_SHEETS:
         return {}
-    return {area: changes[0][changes[0]["area"] == area] for area in areas}  # the name of a sheet may be cut
+    own = changes[0][changes[0]["level"] == (description.data.level or "")]
+    return {area: own[own["area"] == area] for area in areas}  # the name of a sheet may be cut

@@ -51,7 +51,8 @@ def change_sentences(part: DescribedPart) -> Iterator[str]:
         yield f"No clear change in the whole study area, {part.facts['period']}: all differences may be chance."
     areas = table[(table["area"] != _CITY) & table["verdict"].isin(_CLEAR)]
     if part.facts["areas"]:
-        named = sorted(set(areas["area"]))
+        several = "," in str(part.facts.get("levels", ""))
+        named = sorted({_area_label(row, several=several) for row in areas.to_dict("records")})
         shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
         yield f"Areas with a clear change: {shown}." if named else "No area has a clear change."
 
@@ -61,12 +62,13 @@ def change_view(part: DescribedPart) -> dict[str, Any]:
     table, periods, unit = part.tables["change"], part.tables["periods"], str(part.facts["period_unit"])
     lines = {
         key: _sparkline(rows["count"].to_numpy(dtype=np.float64))
-        for key, rows in periods.groupby(["area", "crime_type"], sort=False)
+        for key, rows in periods.groupby(["level", "area", "crime_type"], sort=False)
     }
     shown = [name for name in _COMPARISONS if len(table) and (table["comparison"] == name).any()]
     rows = [] if not len(table) else _change_rows(table[table["area"] == _CITY], shown, lines)
     areas = table[table["area"] != _CITY] if len(table) else table
     clear = areas[areas["verdict"].isin(_CLEAR)].sort_values("q", kind="stable") if len(areas) else areas
+    several = bool(len(areas)) and len(set(areas["level"])) > 1
     return {
         "unit": unit,
         "period": part.facts["period"],
@@ -76,19 +78,24 @@ def change_view(part: DescribedPart) -> dict[str, Any]:
         "tests": f"{part.facts['tests']:,}",
         "heads": [_comparison({"comparison": name}, unit)[0] for name in shown],
         "rows": rows,
-        "areas": areas["area"].nunique() if len(areas) else 0,
+        "areas": len(areas[["level", "area"]].drop_duplicates()) if len(areas) else 0,
         "clear_areas": [
             {
-                "area": row["area"],
+                "area": _area_label(row, several=several),
                 "crime_type": crime_type_label(row["crime_type"]),
                 "comparison": _comparison(row, unit)[0],
                 **_change_cell(row),
-                "line": lines[row["area"], row["crime_type"]],
+                "line": lines[row["level"], row["area"], row["crime_type"]],
             }
             for row in clear.head(_MOST_AREAS).to_dict("records")
         ],
         "more": max(0, len(clear) - _MOST_AREAS),
     }
+
+
+def _area_label(row: Row, *, several: bool) -> str:
+    """Return the name of an area, with its level if there are several."""
+    return f"{row['area']} ({row['level']})" if several else str(row["area"])
 
 
 def _change_rows(table: pd.DataFrame, shown: Sequence[str], lines: Mapping[Any, str]) -> list[dict[str, Any]]:
@@ -101,7 +108,7 @@ def _change_rows(table: pd.DataFrame, shown: Sequence[str], lines: Mapping[Any, 
             {
                 "crime_type": crime_type_label(kind),
                 "count": f"{first['count']:,}",
-                "line": lines[_CITY, kind],
+                "line": lines["", _CITY, kind],
                 "cells": cells,
             }
         )

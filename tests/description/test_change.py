@@ -11,7 +11,8 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.description import DescriptionData
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
-from tests.builders import square_grid
+from ilp_models.report.change_view import change_sentences, change_view
+from tests.builders import SquareLocator, square_grid
 
 START = pd.Timestamp("2020-12-28")  # a Monday
 END = pd.Timestamp("2022-12-26")  # 104 weeks later
@@ -206,3 +207,55 @@ def test_counts_that_vary_more_than_chance_need_a_larger_change():
 def test_bad_settings_are_refused(settings):
     with pytest.raises(InputError, match=next(iter(settings))):
         ChangeTable(**settings)
+
+
+def test_each_level_of_areas_has_its_own_rows_and_sums_to_the_city():
+    rng = np.random.default_rng(3)
+    times = steady(rng, 40)
+    x = 630_100.0 + 500 * rng.integers(0, 4, len(times))
+    events = events_at(times, areas=np.where(x < 631_000, "West", "1"))
+    events = replace(events, table=events.table.assign(x=x))
+    grid = square_grid(2, 4)
+    columns = np.arange(len(grid)) % 4
+    parents = pd.DataFrame({"beat": (columns + 1).astype(str)}, index=grid.cells)
+    grid = replace(grid, parents=parents, locator=SquareLocator(2, 4))
+    part = ChangeTable().describe(DescriptionData(events, grid, "area", ("beat",)))
+    table = part.tables["change"]
+    assert (part.facts["levels"], part.facts["areas"]) == ("area, beat", 6)
+    assert set(table["level"]) == {"", "area", "beat"}
+    for comparison, rows in table.groupby("comparison"):
+        city = rows.loc[rows["level"] == "", "count"].item()
+        for level in ("area", "beat"):
+            assert rows.loc[rows["level"] == level, "count"].sum() == city, comparison
+    last = table["comparison"] == "previous period"
+    inside = (events.table["occurred_at"] >= END - pd.Timedelta(7, "D")).to_numpy()
+    for level, own in (
+        ("area", np.where(x < 631_000, "West", "1")),
+        ("beat", ((x - 630_100) // 500 + 1).astype(int).astype(str)),
+    ):
+        named = table[last & (table["level"] == level)].set_index("area")["count"]
+        assert named.to_dict() == pd.Series(own[inside]).value_counts().reindex(named.index, fill_value=0).to_dict()
+    periods = part.tables["periods"]
+    assert not periods.duplicated(["level", "area", "crime_type", "period"]).any()
+
+
+def test_an_area_has_its_level_on_the_page_where_there_are_several():
+    jump = pd.date_range(END - pd.Timedelta(7, "D"), END, periods=60, inclusive="left")
+    events = events_at(steady(np.random.default_rng(0), 3).append(jump), areas=None)
+    events = replace(events, table=events.table.assign(area=pd.Categorical(["1"] * len(events))))
+    parents = pd.DataFrame({"beat": ["1"] * 12}, index=square_grid().cells)
+    grid = replace(square_grid(), parents=parents, locator=SquareLocator(3, 4))
+    part = ChangeTable().describe(DescriptionData(events, grid, "beat", ("area",)))
+    assert "Areas with a clear change: 1 (area), 1 (beat)." in list(change_sentences(part))
+    assert {row["area"] for row in change_view(part)["clear_areas"]} == {"1 (area)", "1 (beat)"}
+    assert change_view(part)["areas"] == 2
+
+
+@pytest.mark.parametrize(
+    ("levels", "message"), [(("area", ("area",)), "has a level twice"), (("area", ("beat",)), "'beat' is no level")]
+)
+def test_unknown_and_repeated_levels_are_refused(levels, message):
+    events = events_at(steady(np.random.default_rng(0), 3))
+    events = replace(events, table=events.table.assign(area=pd.Categorical(["1"] * len(events))))
+    with pytest.raises(InputError, match=message):
+        DescriptionData(events, square_grid(), *levels)
