@@ -32,7 +32,7 @@ _BLOCK: Final = 4
 _WEEKS: Final = pd.Timedelta(days=364)  # the same days of the week, a year before
 _ONE_YEAR: Final = pd.DateOffset(years=1)
 _CITY: Final = ""
-KEYS: Final = ("level", "area", "crime_type")  # of a row; the whole study area has neither level nor area
+_KEYS: Final = ("level", "area", "crime_type")  # of a row; the whole study area has neither level nor area
 
 
 @dataclass(frozen=True)
@@ -231,9 +231,8 @@ class ChangeTable:
 
 
 _COLUMNS: Final = (
-    *KEYS,
-    *("comparison", "first", "last", "earlier_first", "earlier_last", "count", "earlier"),
-    *("change", "low", "high", "change_share", "dispersion", "p", "q", "verdict"),
+    *("area", "crime_type", "comparison", "first", "last", "earlier_first", "earlier_last", "count", "earlier"),
+    *("change", "low", "high", "change_share", "dispersion", "p", "q", "verdict", "level"),
 )
 
 
@@ -259,7 +258,7 @@ class _CountedSeries:
         kinds = [*([ALL] if len(self.types) > 1 else []), *self.types]
         places = [("", _CITY), *((level, area) for level, areas in self.areas.items() for area in areas)]
         rows = [(*place, kind) for place in places for kind in kinds]
-        return pd.DataFrame(rows, columns=list(KEYS))
+        return pd.DataFrame(rows, columns=list(_KEYS))
 
     def count(self, start: pd.Timestamp, end: pd.Timestamp, age: pd.Timedelta) -> Floats:
         """Return the events of [start, end) that were reported before ``age`` had passed since the end."""
@@ -298,7 +297,8 @@ class _CountedSeries:
         starts = [str(period.start_time.date()) for period in periods]
         recent = counts[:, counts.shape[1] - len(periods) :].astype(np.int64)
         wide = pd.concat([self.labels(), pd.DataFrame(recent, columns=starts)], axis=1)
-        return wide.melt(list(KEYS), var_name="period", value_name="count")
+        long = wide.melt(list(_KEYS), var_name="period", value_name="count")
+        return long[["area", "crime_type", "period", "count", "level"]]
 
 
 def _notes(rows: _CountedSeries, short: list[str], events: Events, end: pd.Timestamp) -> Iterator[str]:
