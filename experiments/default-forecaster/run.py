@@ -8,7 +8,10 @@ python experiments/default-forecaster/run.py test
 python experiments/default-forecaster/run.py etas PATH
     writes etas.csv and the third table: an intensity of `etas` as a further column, on the development years
 
-PATH is a folder with chicago_sthsl/events.parquet. The records of Toronto are bundled. All trials end with 2020: the
+python experiments/default-forecaster/run.py zeros PATH
+    writes zeros.csv and the fourth table: limits of the units without events that a fit uses, on the development years
+
+PATH is a folder with chicago_sthsl/events.parquet and portland_nij/events_2012-03_2017-02.parquet. The records of Toronto are bundled. All trials end with 2020: the
 test weeks of the comparison experiments are read by `test` alone, after the choice.
 """
 
@@ -40,7 +43,8 @@ MARKED = r"(<!-- {0} -->\n).*?(<!-- end of {0} -->)"
 BASELINE = "lightgbm"
 BEST_ALONE = "bagged, level memory"
 WEEKS = {"Toronto": 104, "Chicago": 52}
-END = {"Toronto": "2020-12-27", "Chicago": "2017-12-31"}
+ZERO_WEEKS = WEEKS | {"Portland": 52}
+END = {"Toronto": "2020-12-27", "Chicago": "2017-12-31", "Portland": "2016-02-28"}
 REFIT_EVERY = 26
 YEAR, HALF_YEAR = 52, 26
 FITS: dict[Any, Any] = {}  # `etas` by city and the weeks that it learned from
@@ -54,6 +58,9 @@ OLD = {  # the default of the first commit of this page
     "feature_fraction": 1.0,
     "offset": ilp.LevelShare(),
 }
+LIMITS = (125_000, 250_000, 500_000, 1_000_000)  # of the units without events
+SEEDS = (0, 1)
+MARGIN = 0.0005  # of skill: a limit may lose no more, at the low end of its interval
 LARGER = {"num_leaves": 31, "bagging_fraction": 0.5, "feature_fraction": 0.5}
 FEWER = {"bagging_fraction": 0.7, "feature_fraction": 0.7, "offset": ilp.LevelShare(level_memory=True)}
 BAGGED = {"n_estimators": 160, "learning_rate": 0.05, "bagging_fraction": 0.7, "feature_fraction": 0.7}
@@ -132,6 +139,8 @@ def main(words: list[str]) -> int:
         return score_test()
     if words[0] == "etas":
         return try_etas(Path(words[1]))
+    if words[0] == "zeros":
+        return try_zeros(Path(words[1]))
     code, rows = ilp.describe_code(), []
     for city in WEEKS:
         tested = backtest(city, Path(words[0]))
@@ -174,6 +183,55 @@ def try_etas(path: Path) -> int:
     spent = f"CPU seconds of fits and forecasts: {'; '.join(costs)}."
     write_part("etas", [*shown, "", spent, "", f"Made with {code}."])
     return 0
+
+
+def try_zeros(path: Path) -> int:
+    """Compare limits of the units without events with fits to all units, for each seed, and write the result."""
+    code, rows = ilp.describe_code(), []
+    for city in ZERO_WEEKS:
+        for seed in SEEDS:
+            models = {"all": ilp.LightGBM(max_zeros=None, seed=seed)}
+            models |= {f"{limit:,}": ilp.LightGBM(max_zeros=limit, seed=seed) for limit in LIMITS}
+            tested = ilp.run_backtest(
+                models,
+                read(city, path),
+                ilp.SquareGrid(500),
+                test_periods=ZERO_WEEKS[city],
+                end=END[city],
+                refit_every=REFIT_EVERY,
+                baseline="all",
+            )
+            record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
+            seconds = {one.forecaster: one.cost.fit_cpu_seconds for one in tested.replays if one.cost is not None}
+            table = tested.skill()
+            table = table[table["crime_type"] == ALL]
+            rows.append(table.assign(city=city, seed=seed, fit_cpu_seconds=table["forecaster"].map(seconds)))
+    found = pd.concat(rows, ignore_index=True)
+    found.to_csv(FOLDER / "zeros.csv", index=False, float_format="%.8g", lineterminator="\n")
+    write_part("zeros", [*zero_lines(found), "", chosen_limit(found), "", f"Made with {code}."])
+    return 0
+
+
+def zero_lines(found: pd.DataFrame) -> list[str]:
+    """Return one line for each city and seed, with the CPU seconds of the fits."""
+    rows = [
+        "",
+        f"| city | seed | {' | '.join(f'{limit:,}' for limit in LIMITS)} | all |",
+        "|---" * (len(LIMITS) + 3) + "|",
+    ]
+    for (city, seed), part in found.groupby(["city", "seed"], sort=False):
+        by_name = part.set_index("forecaster")
+        tried = [by_name.loc[f"{limit:,}"] for limit in LIMITS]
+        cells = [f"{interval(one).rsplit(' ', 1)[0]}, {one.fit_cpu_seconds:.0f} s" for one in tried]
+        rows.append(f"| {city} | {seed} | {' | '.join(cells)} | {by_name.loc['all'].fit_cpu_seconds:.0f} s |")
+    return rows
+
+
+def chosen_limit(found: pd.DataFrame) -> str:
+    """Return the sentence on the smallest limit that meets the rule."""
+    lowest = found.groupby("forecaster")["low"].min()
+    meets = [f"{limit:,}" for limit in LIMITS if lowest[f"{limit:,}"] >= -MARGIN]
+    return f"The smallest limit that meets the rule: {meets[0] if meets else 'none'}."
 
 
 def score_test() -> int:

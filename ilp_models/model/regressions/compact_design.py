@@ -48,6 +48,15 @@ class CompactDesign:
             parts[period % len(parts)][kind % cube.shape[1]] for period in range(count) for kind in range(kinds)
         ]  # the remainder is 0 on an axis of length 1
 
+    def rows(self, taken: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return some rows of the table as an array (rows, columns)."""
+        places = np.unravel_index(taken, self.log_offset.shape)
+        values = np.empty((len(taken), len(self.cubes)), dtype=np.float32)
+        for place, cube in enumerate(self.cubes):
+            one = (np.where(length == 1, 0, axis) for axis, length in zip(places, cube.shape, strict=True))
+            values[:, place] = cube[tuple(one)]
+        return values
+
     def sorted_rows(self, count: int, *arrays: npt.NDArray[np.floating]) -> list[npt.NDArray[np.floating]]:
         """Return the first periods of arrays (periods, crime types, cells) in the order of the rows of the table."""
         parts = [one[:count] if self.order is None else one[:count][..., self.order] for one in arrays]

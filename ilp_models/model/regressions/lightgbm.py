@@ -16,7 +16,7 @@ from ilp_models.model.hindcast import HindcastForecaster
 from ilp_models.model.means.level_share import LevelShare
 from ilp_models.model.regressions.compact_design import CompactDesign
 from ilp_models.model.regressions.regression import RegressionForecaster, learner_errors
-from ilp_models.model.regressions.zero_sampling import check_zero_share, sample_zeros
+from ilp_models.model.regressions.zero_sampling import sample_zeros
 
 _OFFSET: Final = LevelShare(level_memory=True)
 _FEATURES: Final[Sequence[FeatureFamily]] = (
@@ -109,9 +109,10 @@ class LightGBM(RegressionForecaster):
     variance_power : float, default 1.0
         Power of the mean that the variance follows. 1 is Poisson; between 1 and 2 is Tweedie (Jorgensen 1987), which
         gives less weight to errors on high counts.
-    zero_share : float, default 1.0
-        Share of the units without events that training uses, above 0. The sample is stratified by the forecast of the
-        offset, and its weights keep the expected loss. All units with events are used. 1 uses every unit.
+    max_zeros : int or None, default 500,000
+        Largest number of units without events that each fit uses. Where there are more, a sample is used, which is
+        stratified by the forecast of the offset. Its weights keep the expected loss. All units with events are used.
+        None sets no limit.
 
     Examples
     --------
@@ -145,7 +146,7 @@ class LightGBM(RegressionForecaster):
         max_bin: int = 127,
         seed: int = 0,
         variance_power: float = 1.0,
-        zero_share: float = 1.0,
+        max_zeros: int | None = 500_000,
     ) -> None:
         super().__init__(
             None,
@@ -168,13 +169,15 @@ class LightGBM(RegressionForecaster):
         self.max_bin = max_bin
         self.seed = seed
         self.variance_power = variance_power
-        self.zero_share = zero_share
+        self.max_zeros = max_zeros
 
     def _fit(self, history: History) -> None:
         if not 1 <= self.variance_power < 2:
             msg = f"variance_power={self.variance_power} must be 1 (Poisson) or between 1 and 2 (Tweedie)."
             raise InputError(msg)
-        check_zero_share(self.zero_share)
+        if self.max_zeros is not None and self.max_zeros < 1:
+            msg = f"max_zeros={self.max_zeros} must be at least 1. Set it to null to train on all units."
+            raise InputError(msg)
         super()._fit(history)
 
     def _weights(self, start: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -183,19 +186,31 @@ class LightGBM(RegressionForecaster):
     def _taken_rows(
         self, design: Design, observed: npt.NDArray[np.float32], taken: slice | npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
-        if self.zero_share == 1:
+        share = self._zero_share(observed[taken])
+        if share == 1:
             return super()._taken_rows(design, observed, taken)
         rows = np.arange(len(observed))[taken]
-        sampled, inverse = sample_zeros(observed[rows], design.log_offset[rows], self.zero_share, self._start())
+        sampled, inverse = sample_zeros(observed[rows], design.log_offset[rows], share, self._start())
         values, rates, weights = super()._taken_rows(design, observed, rows[sampled])
-        return values, rates, (inverse if weights is None else weights * inverse).astype(self._precision)
+        return values, rates, self._joint_weights(weights, inverse)
+
+    def _joint_weights(
+        self, weights: npt.NDArray[Any] | None, inverse: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.floating[Any]]:
+        """Return the weights of the likelihood times those of the sample."""
+        return np.asarray(inverse if weights is None else weights * inverse, dtype=self._precision)
+
+    def _zero_share(self, observed: npt.NDArray[Any]) -> float:
+        """Return the share of the units without events that a fit to these counts uses."""
+        zeros = observed.size - np.count_nonzero(observed)
+        return 1.0 if self.max_zeros is None or zeros <= self.max_zeros else self.max_zeros / zeros
 
     def _start(self) -> float:
         """Return the start of the systematic sample."""
         return float(np.random.default_rng(self.seed).uniform())
 
     def _learning_rows(self, steps: Sequence[int]) -> tuple[Design | CompactDesign, npt.NDArray[np.float32]]:
-        if not self._reads_columns or self.zero_share < 1 or len(steps) > 1:
+        if not self._reads_columns or len(steps) > 1:
             return self._training_rows(steps)
         design = self._compact_design(steps[0])
         return design, self.training_history_.panel.by_period[-len(design.periods) :]
@@ -208,9 +223,22 @@ class LightGBM(RegressionForecaster):
 
     def _fits(self, design: Any, observed: npt.NDArray[np.float32], parts: Sequence[slice]) -> Iterator[Any]:
         """Return the fits; the bins of their rows, one byte a value, take the place of the design."""
-        if isinstance(design, CompactDesign):
-            return self._column_fits(design, observed, parts)
-        return _in_turn([self._binned(*self._rows(design, observed, rows)) for rows in parts])
+        if not isinstance(design, CompactDesign):
+            return _in_turn([self._binned(*self._rows(design, observed, rows)) for rows in parts])
+        if self._zero_share(observed) < 1:
+            return _in_turn([self._binned(*self._sampled_rows(design, observed, rows)) for rows in parts])
+        return self._column_fits(design, observed, parts)
+
+    def _sampled_rows(
+        self, design: CompactDesign, observed: npt.NDArray[np.float32], rows: slice
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
+        """Return the sampled rows alone, so that the whole matrix is never in memory."""
+        shape = design.log_offset.shape
+        length = observed[rows].size // (shape[1] * shape[2])
+        log_offset, counts = design.sorted_rows(length, design.log_offset, observed.reshape(shape))
+        sampled, inverse = sample_zeros(counts, log_offset, self._zero_share(counts), self._start())
+        rates, weights = self._targets(log_offset[sampled], counts[sampled])
+        return design.rows(sampled), rates, self._joint_weights(weights, inverse)
 
     def _column_fits(
         self, design: CompactDesign, observed: npt.NDArray[np.float32], parts: Sequence[slice]

@@ -23,7 +23,7 @@ from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.regressions.pool import PooledModel, newest_model, pool_digest, require_columns
 from ilp_models.model.regressions.regression import learner_errors
 from ilp_models.model.regressions.training_sample import TrainingSample
-from ilp_models.model.regressions.zero_sampling import sample_zeros
+from ilp_models.model.regressions.zero_sampling import check_zero_share, sample_zeros
 
 _OFFSET: Final = LevelShare()
 _FEATURES: Final[Sequence[FeatureFamily]] = (
@@ -98,7 +98,10 @@ class PooledLightGBM(LightGBM):
     young_periods : int, default 26
         Length of short records that each jurisdiction also contributes, one for each year, as if its records had just
         begun. The pooled trees then learn how to correct the forecasts of a new city. 0: none.
-    zero_share, num_leaves, n_estimators, learning_rate, min_child_samples, feature_fraction, reg_lambda, max_bin, seed
+    zero_share : float, default 0.2
+        Share of the units without events that training uses, above 0 and at most 1. It is the same in each
+        jurisdiction. The sample is that of :class:`~ilp_models.model.regressions.lightgbm.LightGBM`.
+    num_leaves, n_estimators, learning_rate, min_child_samples, feature_fraction, reg_lambda, max_bin, seed
         See :class:`~ilp_models.model.regressions.lightgbm.LightGBM`; `n_estimators` and `reg_lambda` are those of the
         pooled trees.
 
@@ -160,12 +163,12 @@ class PooledLightGBM(LightGBM):
             reg_lambda=reg_lambda,
             max_bin=max_bin,
             seed=seed,
-            zero_share=zero_share,
         )
         self.pool = pool
         self.adapt_trees = adapt_trees
         self.prior_events = prior_events
         self.young_periods = young_periods
+        self.zero_share = zero_share
 
     def content_digests(self) -> dict[str, str]:
         """Return the digest of the pooled models, which belong to the recipe of a forecast."""
@@ -233,6 +236,7 @@ class PooledLightGBM(LightGBM):
                 f"young_periods={self.young_periods} must be at least 0."
             )
             raise InputError(msg)
+        check_zero_share(self.zero_share)
         if self.offset is None:
             msg = "PooledLightGBM starts from local levels and shares. Set offset, such as LevelShare()."
             raise InputError(msg)
@@ -259,6 +263,10 @@ class PooledLightGBM(LightGBM):
             )
             raise InputError(msg)
         super()._fit(history)
+
+    def _zero_share(self, observed: npt.NDArray[Any]) -> float:
+        del observed  # the same share everywhere, so that each jurisdiction keeps its weight
+        return self.zero_share
 
     def _matrix(self) -> DesignMatrix:
         families = (SharedTypes(self.crime_types_), *self.features, RecordLength())
