@@ -30,7 +30,9 @@ COMMANDS = {  # of each experiment, in order; words in capitals are files of the
     "borrowed-strength": (f"{RUN.format('borrowed-strength')} PATH",),
     "chicago-daily": (f"{RUN.format('chicago-daily')} data.path=EVENTS",),
     "cut-city": (RUN.format("cut-city"),),
-    "default-forecaster": tuple(f"{RUN.format('default-forecaster')} {word}" for word in ("PATH", "test", "etas PATH")),
+    "default-forecaster": tuple(
+        f"{RUN.format('default-forecaster')} {word}" for word in ("PATH", "test", "etas PATH", "zeros PATH")
+    ),
     "feedback-forecasters": (RUN.format("feedback-forecasters"),),
     "feedback-urns": (RUN.format("feedback-urns"),),
     "gate-cases": (f"{RUN.format('gate-cases')} PATH",),

@@ -175,15 +175,26 @@ def measure_sampling(events: dict[str, ilp.Events]) -> Iterator[dict[str, object
         plan = RollingOrigin(test_periods=YEAR, refit_every=YEAR // 2, end=end)
         cutoff = plan.folds(events[city], CALENDAR)[0].cutoff
         data = BacktestData(events[city], ilp.SquareGrid(500).build(events[city].known_at(cutoff)), CALENDAR)
-        methods = {BASELINE: ilp.MovingAverage(), LOCAL: ilp.LightGBM()}
+        methods = {BASELINE: ilp.MovingAverage(), LOCAL: ilp.LightGBM(max_zeros=None)}
         settings = {f"{share:g} {seed}": (share, seed) for share in SHARES for seed in SEEDS}
-        methods |= {name: ilp.LightGBM(zero_share=share, seed=seed) for name, (share, seed) in settings.items()}
+        zeros = empty_units(data, cutoff)
+        methods |= {
+            name: ilp.LightGBM(max_zeros=round(share * zeros), seed=seed) for name, (share, seed) in settings.items()
+        }
         with tempfile.TemporaryDirectory() as folder:
             by_week = deviances(methods, plan, data, Path(folder))
         skill = {name: 100 * (1 - one.mean() / by_week[BASELINE].mean()) for name, one in by_week.items()}
         for name, (share, seed) in settings.items():
             row = {"city": city, "zero_share": share, "seed": seed, "skill_all_units": skill[LOCAL]}
             yield row | {"skill": skill[name], "lost": skill[LOCAL] - skill[name]}
+
+
+def empty_units(data: BacktestData, cutoff: pd.Timestamp) -> int:
+    """Return the number of units without events from which LightGBM learns at a cutoff."""
+    history = ilp.History.from_events(cutoff, data.events, data.grid, CALENDAR)
+    known = len(history.panel.periods)
+    learned = min(known - min(YEAR, known // 3) - 1, ilp.LightGBM().train_periods)
+    return int((history.panel.values[..., -learned:] == 0).sum())
 
 
 def cities_table(table: pd.DataFrame) -> str:

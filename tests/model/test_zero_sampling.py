@@ -9,6 +9,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.model.means.level_share import LevelShare
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.regressions.lightgbm import LightGBM
+from ilp_models.model.regressions.pooled import PooledLightGBM
 from ilp_models.model.regressions.zero_sampling import sample_zeros, zero_chances
 from tests.builders import city, history_of, poisson_counts
 from tests.model.test_lightgbm import FAMILIES, SMALL
@@ -57,9 +58,23 @@ def test_equal_risks_are_drawn_in_the_order_of_the_rows_whatever_the_rounding():
     np.testing.assert_array_equal(*(sample_zeros(np.zeros(400), one, 0.1, 0.5)[0] for one in (risk, noisy)))
 
 
-def test_a_share_of_1_draws_no_sample(history, monkeypatch):
+@pytest.mark.parametrize("limit", [None, 250_000])
+def test_few_units_without_events_are_all_used(limit, history, monkeypatch):
     monkeypatch.setattr("ilp_models.model.regressions.lightgbm.sample_zeros", None)
-    LightGBM(FAMILIES, LevelShare(), **SMALL).fit(history)
+    LightGBM(FAMILIES, LevelShare(), max_zeros=limit, **SMALL).fit(history)
+
+
+@pytest.mark.parametrize("offset", [LevelShare(), None])
+def test_rows_are_sampled_alike_from_columns_and_from_the_whole_matrix(offset, history):
+    """The first learner reads the columns one by one, the second the design matrix."""
+    settings = SMALL | {"bagging_fraction": 0.7, "feature_fraction": 0.7, "max_zeros": 900}
+
+    class ReadsRows(LightGBM):
+        _reads_columns = False
+
+    one, other = (kind(FAMILIES, offset, **settings).fit(history) for kind in (LightGBM, ReadsRows))
+    assert one.estimator_.booster_.model_to_string() == other.estimator_.booster_.model_to_string()
+    np.testing.assert_array_equal(one.dispersion_, other.dispersion_)
 
 
 @pytest.mark.parametrize("offset", [MovingAverage(26), None])
@@ -69,18 +84,24 @@ def test_trees_grow_on_the_sample_and_repeat_for_a_seed(offset, history):
     def trees(**changed):
         return LightGBM(FAMILIES, offset, **(settings | changed)).fit(history).estimator_
 
-    one, again, other = trees(zero_share=0.3), trees(zero_share=0.3), trees(zero_share=0.3, seed=1)
+    one, again, other = trees(max_zeros=2000), trees(max_zeros=2000), trees(max_zeros=2000, seed=1)
     assert one.booster_.model_to_string() == again.booster_.model_to_string()
     assert one.booster_.trees_to_dataframe().equals(again.booster_.trees_to_dataframe())
     assert not one.booster_.trees_to_dataframe().equals(other.booster_.trees_to_dataframe())
     counts = history.panel.by_period[-60:]
-    rows = (counts > 0).sum() + 0.3 * (counts == 0).sum()
+    assert (counts == 0).sum() > 3000
+    rows = (counts > 0).sum() + 2000
     for fitted, expected in ((one, rows), (trees(), counts.size)):
         root = fitted.booster_.trees_to_dataframe().query("tree_index == 0 and node_depth == 1")["count"].item()
         assert root == pytest.approx(expected, abs=1)
 
 
+def test_a_limit_below_1_is_refused(history):
+    with pytest.raises(InputError, match=r"^max_zeros=0 must be at least 1\. Set it to null to train on all units\.$"):
+        LightGBM(FAMILIES, None, max_zeros=0, **SMALL).fit(history)
+
+
 @pytest.mark.parametrize("share", [0, -0.1, 1.5, float("nan")])
 def test_shares_outside_0_and_1_are_refused(share, history):
     with pytest.raises(InputError, match=r"^zero_share=.* must be above 0 and at most 1\. Set 1 to train on all"):
-        LightGBM(FAMILIES, None, zero_share=share, **SMALL).fit(history)
+        PooledLightGBM(None, FAMILIES, zero_share=share).training_sample(history, "here")

@@ -109,7 +109,7 @@ class LightGBM(RegressionForecaster):
     variance_power : float, default 1.0
         Power of the mean that the variance follows. 1 is Poisson; between 1 and 2 is Tweedie (Jorgensen 1987), which
         gives less weight to errors on high counts.
-    max_zeros : int or None, default 500,000
+    max_zeros : int or None, default 250,000
         Largest number of units without events that each fit uses. Where there are more, a sample is used, which is
         stratified by the forecast of the offset. Its weights keep the expected loss. All units with events are used.
         None sets no limit.
@@ -146,7 +146,7 @@ class LightGBM(RegressionForecaster):
         max_bin: int = 127,
         seed: int = 0,
         variance_power: float = 1.0,
-        max_zeros: int | None = 500_000,
+        max_zeros: int | None = 250_000,
     ) -> None:
         super().__init__(
             None,
@@ -236,7 +236,8 @@ class LightGBM(RegressionForecaster):
         shape = design.log_offset.shape
         length = observed[rows].size // (shape[1] * shape[2])
         log_offset, counts = design.sorted_rows(length, design.log_offset, observed.reshape(shape))
-        sampled, inverse = sample_zeros(counts, log_offset, self._zero_share(counts), self._start())
+        share = self._zero_share(counts)
+        sampled, inverse = sample_zeros(counts, np.asarray(log_offset, dtype=np.float64), share, self._start())
         rates, weights = self._targets(log_offset[sampled], counts[sampled])
         return design.rows(sampled), rates, self._joint_weights(weights, inverse)
 
