@@ -105,7 +105,7 @@ def _interpolated_logs(rate: Floats, alpha: float) -> Floats:
     top = np.sqrt(rate.max(initial=0.0)) + 0.1
     roots = np.linspace(0.0, top, int(min(np.ceil(top / 0.02), 1000)) + 8)
     nodes = _expected_log_successor(roots**2, np.full(roots.shape, alpha))
-    return np.asarray(interpolate.CubicSpline(roots, nodes)(np.sqrt(rate)))
+    return _even_spline(roots, nodes, np.sqrt(rate))
 
 
 def _expected_log_successor(mean: Floats, alpha: Floats) -> Floats:
@@ -145,7 +145,18 @@ def _interpolated_half_difference(mu: Floats, alpha: float) -> Floats:
     roots = np.linspace(0.0, top, int(np.ceil(top / 0.01)) + 8)
     means = np.maximum(roots**2, 1e-12)
     ratios = _exact_half_difference(means, np.full(means.shape, alpha)) / means
-    return np.asarray(mu * interpolate.CubicSpline(roots, ratios)(np.sqrt(mu)))
+    return mu * _even_spline(roots, ratios, np.sqrt(mu))
+
+
+def _even_spline(knots: Floats, values: Floats, at: Floats) -> Floats:
+    """Interpolate between evenly spaced knots from 0 on: a division finds the piece, which is faster than a search."""
+    parts = interpolate.CubicSpline(knots, values).c
+    piece = np.minimum((at / knots[1]).astype(np.intp), len(knots) - 2)
+    step = at - knots[piece]
+    total = parts[0][piece]
+    for part in parts[1:]:
+        total = total * step + part[piece]
+    return np.asarray(total)
 
 
 def _exact_half_difference(mu: Floats, alpha: Floats) -> Floats:
