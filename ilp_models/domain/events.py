@@ -64,6 +64,12 @@ class Events:
     InputError
         If a column is missing, unknown or of the wrong type, a value is missing, a report precedes its
         incident, or the CRS is not projected in metres.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> ilp.load_toronto("2021-01-01", "2021-02-01")
+    <Events: 2,178 events, 5 crime types, 2021-01-01 to 2021-02-01, Toronto, EPSG:32617>
     """
 
     table: pd.DataFrame

@@ -39,6 +39,15 @@ def read_forecast(path: Path) -> RiskForecast:
     ------
     StorageError
         If the file is missing, damaged or changed.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=30).read()
+    >>> forecast = ilp.make_forecast(ilp.MovingAverage(4), events, ilp.SquareGrid(500))
+    >>> path = forecast.to_file(folder / "grid.parquet")
+    >>> ilp.read_forecast(path).digest() == forecast.forecast.digest()
+    True
     """
     return read_stored(path)[0]
 

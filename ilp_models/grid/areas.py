@@ -98,6 +98,12 @@ class AreaGrid:
     ------
     InputError
         If a setting is not usable.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> ilp.AreaGrid("beats.geojson", name="beat").join
+    'point'
     """
 
     path: str

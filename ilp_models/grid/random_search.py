@@ -55,6 +55,12 @@ class RandomSearchGrid:
     ------
     InputError
         If a setting is not usable.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> ilp.RandomSearchGrid(size=300).tries
+    1000
     """
 
     size: float = 500.0

@@ -167,6 +167,21 @@ def decide(
     -------
     Decision
         Admitted or withheld, with the reasons.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> city = ilp.SimulatedCity(size_km=2, districts=2, weeks=30)
+    >>> events, grid = city.read(), ilp.SquareGrid(500)
+    >>> models = {"mean": ilp.MovingAverage(4), "ewma": ilp.EWMA()}
+    >>> one = ilp.LocalProcesses(1)  # one process
+    >>> backtest = ilp.run_backtest(models, events, grid, test_periods=4, store=folder, compute=one)
+    >>> forecast = ilp.make_forecast(models["ewma"], events, grid)
+    >>> explanation = ilp.explain_forecast(forecast)
+    >>> audit = ilp.audit_plan(backtest, forecast, explanation, baseline="mean", residents=city.groups())
+    >>> decision = ilp.decide(audit)  # four weeks are too little evidence
+    >>> decision.admitted
+    False
     """
     if governance is not None:
         audit = audit.with_governance(read_governance(governance))

@@ -93,6 +93,20 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
     InputError
         If the forecast does not belong to the backtest, the explanation is of another forecast, or a setting is
         unknown.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> city = ilp.SimulatedCity(size_km=2, districts=2, weeks=30)
+    >>> events, grid = city.read(), ilp.SquareGrid(500)
+    >>> models = {"mean": ilp.MovingAverage(4), "ewma": ilp.EWMA()}
+    >>> one = ilp.LocalProcesses(1)  # one process
+    >>> backtest = ilp.run_backtest(models, events, grid, test_periods=4, store=folder, compute=one)
+    >>> forecast = ilp.make_forecast(models["ewma"], events, grid)
+    >>> explanation = ilp.explain_forecast(forecast)
+    >>> audit = ilp.audit_plan(backtest, forecast, explanation, baseline="mean", residents=city.groups())
+    >>> audit.to_frame().query("check == 'shap_additivity'")["state"].item()
+    'pass'
     """
     settings = audit_settings(audit or Audit(), rule, baseline, residents, governance)
     place = RegisterPath(Register.from_path(register))

@@ -262,6 +262,18 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
         written; this is said before any work.
     NotRunError
         If the baseline, or every forecaster, could not run.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> city = ilp.SimulatedCity(size_km=2, districts=2, weeks=30)
+    >>> events, grid = city.read(), ilp.SquareGrid(500)
+    >>> models = {"mean": ilp.MovingAverage(4), "ewma": ilp.EWMA()}
+    >>> one = ilp.LocalProcesses(1)  # one process
+    >>> backtest = ilp.run_backtest(models, events, grid, test_periods=4, store=folder, compute=one)
+    >>> skill = backtest.skill("mean").query("forecaster == 'ewma' and crime_type == 'all'")["skill"].item()
+    >>> f"{skill:.0%} less Poisson deviance than the mean"
+    '14% less Poisson deviance than the mean'
     """
     record = open_record(trials)
     scoring = _scoring_of(scoring, baseline, models)

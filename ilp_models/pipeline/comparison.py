@@ -168,6 +168,18 @@ def compare_forecasts(
         no record of trials; this is said before any work.
     StorageError
         If ``trials`` cannot be written; this is said before any work.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> city = ilp.SimulatedCity(size_km=2, districts=2, weeks=30)
+    >>> events, grid = city.read(), ilp.SquareGrid(500)
+    >>> models = {"mean": ilp.MovingAverage(4), "ewma": ilp.EWMA()}
+    >>> one = ilp.LocalProcesses(1)  # one process
+    >>> backtest = ilp.run_backtest(models, events, grid, test_periods=4, store=folder, compute=one)
+    >>> comparison = ilp.compare_forecasts(backtest, compute=one)
+    >>> print(str(comparison).splitlines()[0])
+    Comparison, best first: ewma, mean
     """
     record = open_record(trials)
     known = len(backtest.rivals)

@@ -71,6 +71,17 @@ def read_events(
         If a file or column is missing, or a setting cannot be used.
     IntakeError
         If too many records had to be set aside.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> path = folder / "crimes.csv"
+    >>> table = ilp.load_toronto("2021-01-01", "2021-02-01").table
+    >>> table.rename(columns={"occurred_at": "Date", "crime_type": "Offence"}).to_csv(path, index=False)
+    >>> columns = {"occurred_at": "Date", "crime_type": "Offence", "x": "x", "y": "y"}
+    >>> events = ilp.read_events(path, columns=columns, crs="EPSG:32617", time_zone="America/Toronto")
+    >>> len(events), events.intake.rows_read
+    (2178, 2178)
     """
     where = str(path) if isinstance(path, str | Path) else [str(one) for one in path]
     return DelimitedFiles(where, columns, time_zone, crs=crs, **settings).read()

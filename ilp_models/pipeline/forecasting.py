@@ -249,6 +249,18 @@ def make_forecast(  # noqa: PLR0913 - the settings of a forecast, each with a de
         If the records do not cover one whole period, or the horizon is below 1.
     NotRunError
         If the forecaster cannot run on these records.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=30).read()
+    >>> forecast = ilp.make_forecast(ilp.MovingAverage(4), events, ilp.SquareGrid(500))
+    >>> print(forecast)
+    Forecast by MovingAverage, 2019-08-05 to 2019-08-11, 16 cells
+      assault                      120.2 expected
+      burglary                      65.0 expected
+      robbery                       38.0 expected
+      vehicle_theft                 72.0 expected
     """
     if horizon < 1:
         msg = f"horizon={horizon} must be at least 1."
@@ -288,5 +300,13 @@ def explain_forecast(forecast: NextForecast, *, explain: Explain | None = None) 
     ------
     InputError
         If the forecaster, or one that it combines, cannot be explained.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=30).read()
+    >>> forecast = ilp.make_forecast(ilp.MovingAverage(4), events, ilp.SquareGrid(500))
+    >>> ilp.explain_forecast(forecast)
+    <Explanation of MovingAverage at 2019-08-05 by level and share: 64 units, 2 features>
     """
     return (explain or Explain()).run(forecast.forecaster, forecast.periods[:1], forecast.name)

@@ -15,20 +15,12 @@ CHECKS = set(SETTINGS["tool"]["numpydoc_validation"]["checks"])
 NAMES = [name for name in ilp.__all__ if hasattr(getattr(ilp, name), "__module__")]
 INHERITS_PARAMETERS = {"SimulatedCity": "CityPlan", "PatrolledCity": "CityPlan"}
 NO_EXAMPLE = {  # why the docstring has no example that runs
-    **dict.fromkeys(
-        ("read_events", "AreaGrid", "read_forecast", "load_approved", "allocate_effort"), "it needs files of the user"
-    ),
-    **dict.fromkeys(
-        ("run_backtest", "compare_forecasts", "make_forecast", "explain_forecast", "audit_plan", "decide"),
-        "it takes seconds; the notebooks and the gallery show it",
-    ),
+    **dict.fromkeys(("load_approved", "allocate_effort"), "it needs the folder of an admitted run"),
     **dict.fromkeys(
         ("assess_threats", "write_threat_assessment", "compile_brief", "write_brief", "read_region", "write_region"),
         "it takes seconds; its page of the docs shows it",
     ),
-    "RandomSearchGrid": "it takes seconds",
     "DaskCluster": "it needs a cluster",
-    "Events": "users get it from read_events",
     **dict.fromkeys(("IlpError", "InputError", "NotRunError", "StorageError", "WithheldError"), "users catch it"),
 }
 
