@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from html import escape
 from typing import Any, Final, Self
 
 from ilp_models.domain.audit import AuditReport
@@ -14,6 +15,7 @@ from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import (
     Finding,
     State,
+    conclusion_text,
     numbers_text,
     predicate_text,
     remarks_text,
@@ -67,7 +69,8 @@ class Obstacle:
     findings: tuple[Finding, ...] = ()  # those that do not pass, the worst first
     missing: int = 0  # required findings that do not exist
     total: int = 0  # findings of the check, with the missing ones
-    fault: str = ""  # what is wrong where no finding says it
+    fault: str = ""  # what is wrong where no finding says it, as a sentence
+    advice: str = ""  # what to do about a fault
 
     @property
     def reviewable(self) -> bool:
@@ -109,7 +112,7 @@ class Obstacle:
     def short_text(self) -> str:
         """Return what is wrong without the label of the check and without single findings of many."""
         if self.fault:
-            return self.fault
+            return f"{self.fault} {self.advice}".rstrip()
         if self.total == 1 and self.findings:
             return predicate_text(self.findings[0])
         counts = Counter(one.state.value for one in self.findings)
@@ -117,6 +120,13 @@ class Obstacle:
         verdict = verdict_text(self.findings[0]) if self.findings else "did not run"
         about = f" for {self.causes_text()}" if self.causes else ""
         return f"{verdict}{about}: {len(self.findings) + self.missing} of {self.total} findings do not pass ({tally})."
+
+    def conclusion_text(self) -> str:
+        """Return the first sentence of the reason: what is wrong, without what to do."""
+        if self.fault:
+            return self.fault
+        text = conclusion_text(self.findings[0]) if self.total == 1 and self.findings else self.short_text()
+        return f"{self.label} {text}"
 
     def grounds_text(self, listed: Sequence[str] = ()) -> str:
         """Return what was found, without advice, and without a detail that repeats a list on the page (``listed``)."""
@@ -134,7 +144,7 @@ class Obstacle:
 
     def as_text(self) -> str:
         """Return the reason as one line, with the worst finding."""
-        text = f"{self.label} {self.short_text()}".strip() if not self.fault else self.fault
+        text = self.short_text() if self.fault else f"{self.label} {self.short_text()}".strip()
         if self.fault or self.total == 1 or not self.findings:
             return text
         worst = self.findings[0]
@@ -150,11 +160,11 @@ def obstacles(
     found = {finding.key: finding for finding in findings}
     table, known = found.get(("group_table", "", "", "")), len(set(groups))
     if table is not None and table.holds and not known:
-        fault = "No group of residents was audited. Give a group table with audit.groups.path=FILE."
-        yield Obstacle("group_table", fault=fault)
+        advice = "Give a group table with audit.groups.path=FILE."
+        yield Obstacle("group_table", fault="No group of residents was audited.", advice=advice)
     elif table is not None and table.holds and table.value > known:
-        fault = f"The group table has {table.value:g} groups and {known} were audited. Audit all of them."
-        yield Obstacle("group_table", fault=fault)
+        fault = f"The group table has {table.value:g} groups and {known} were audited."
+        yield Obstacle("group_table", fault=fault, advice="Audit all of them.")
     for check, keys in required_keys(crime_types, groups).items():
         crashed = found.get((check, "", "", ""))
         stand_in = None if crashed is None or crashed.holds else crashed
@@ -172,7 +182,7 @@ def _obstacle_to(check: str, findings: list[Finding | None]) -> Iterator[Obstacl
         yield Obstacle(check, tuple(known), len(bad) - len(known), len(findings))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Decision:
     """Whether one forecast may be used for resource allocation.
 
@@ -200,6 +210,16 @@ class Decision:
         if self.valid_until > end:
             msg = f"A decision cannot be valid until {self.valid_until}: its period ends at {end}; run the audit again."
             raise InputError(msg)
+
+    def __repr__(self) -> str:
+        """Return the result, how many reasons withhold, and until when the decision holds."""
+        verdict = "admitted" if self.admitted else "approved by a reviewer" if self.approved else "withheld"
+        until = f"{self.valid_until:%Y-%m-%d %H:%M %Z}"
+        return f"<Decision on {self.forecaster}: {verdict}, reasons to withhold: {len(self.obstacles)}, until {until}>"
+
+    def _repr_html_(self) -> str:
+        reasons = "".join(f"<li>{escape(one.conclusion_text())}</li>" for one in self.obstacles)
+        return f"<p>{escape(repr(self))}</p>" + (f"<ul>{reasons}</ul>" if reasons else "")
 
     @property
     def timing(self) -> Timing | None:
@@ -251,6 +271,12 @@ class Decision:
         against = tuple(one.as_text() for one in self.obstacles)
         simulated = self.timing is not None and self.timing.simulated
         return (*(against or (passed,)), *([SIMULATED] if simulated else []), *self.report.settings_lines)
+
+    @property
+    def conclusion(self) -> str:
+        """The first reason, without what to do."""
+        against = self.obstacles
+        return against[0].conclusion_text() if against else self.reasons[0]
 
     @property
     def summary(self) -> str:
@@ -342,23 +368,24 @@ class Decision:
         if (self.recipe, self.forecaster) != (self.report.recipe, self.report.forecaster):
             fault = (
                 f"The audit is of {self.report.forecaster} ({self.report.recipe}) and the forecast of "
-                f"{self.forecaster} ({self.recipe}). Audit the forecaster that made the forecast."
+                f"{self.forecaster} ({self.recipe})."
             )
-            yield Obstacle(fault=fault)
+            yield Obstacle(fault=fault, advice="Audit the forecaster that made the forecast.")
         missing = sorted(set(self.crime_types) - set(self.report.crime_types))
         if missing or not self.crime_types:
-            yield Obstacle(fault=f"The crime types {missing} were not audited. Audit every type that is forecast.")
+            fault = f"The crime types {missing} were not audited."
+            yield Obstacle(fault=fault, advice="Audit every type that is forecast.")
         timing = self.timing
-        overdue = timing.fault(self.issued) if timing is not None else _NO_TIMING
+        overdue, remedy = timing.fault(self.issued) if timing is not None else _NO_TIMING
         if overdue:
-            yield Obstacle(fault=overdue)
+            yield Obstacle(fault=overdue, advice=remedy)
         if self.periods != 1:
-            fault = f"The audit covers one period ahead and the forecast {self.periods}. Set backtest.horizon=1."
-            yield Obstacle(fault=fault)
+            fault = f"The audit covers one period ahead and the forecast {self.periods}."
+            yield Obstacle(fault=fault, advice="Set backtest.horizon=1.")
         yield from obstacles(self.findings, self.crime_types, self.report.groups)
 
 
-_NO_TIMING: Final = "The audit does not state the end of the records and the period of the forecast. Audit again."
+_NO_TIMING: Final = ("The audit does not state the end of the records and the period of the forecast.", "Audit again.")
 
 
 def _seal(plain: Mapping[str, Any]) -> str:

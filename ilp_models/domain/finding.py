@@ -175,11 +175,16 @@ def _direction(finding: Finding, entry: Check) -> str:
     return side or entry.reading
 
 
-def predicate_text(finding: Finding) -> str:
-    """Return the sentence on a finding without the label of its check."""
+def conclusion_text(finding: Finding) -> str:
+    """Return state, subject and numbers, without the label of the check and without advice."""
     about, numbers = subject_text(finding), numbers_text(finding)
     subject, values = f" for {about}" if about else "", f": {numbers}" if numbers else ""
-    return f"{verdict_text(finding)}{subject}{values}. {remarks_text(finding)}".rstrip()
+    return f"{verdict_text(finding)}{subject}{values}."
+
+
+def predicate_text(finding: Finding) -> str:
+    """Return the sentence on a finding without the label of its check."""
+    return f"{conclusion_text(finding)} {remarks_text(finding)}".rstrip()
 
 
 def sentence(finding: Finding) -> str:

@@ -52,6 +52,7 @@ class JurisdictionFacts:
     forecaster: str = ""
     verdict: str = ""  # admitted, approved by a reviewer, or withheld; empty if the task makes no decision
     reasons: Sequence[str] = ()  # of the verdict
+    first_reason: str = ""  # the conclusion of the first of them
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)  # area, crime_type, period, expected and recorded counts
     recorded: pd.DataFrame = field(default_factory=pd.DataFrame)  # crime_type, period, recorded
     intake: Mapping[str, Any] = field(default_factory=dict)

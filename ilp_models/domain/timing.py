@@ -11,7 +11,8 @@ import pandas as pd
 from ilp_models.domain.errors import InputError
 
 TIMING: Final = "timing"  # in the header of an audit
-SIMULATED: Final = "Simulated records: no incident took place, and a decision on them is an exercise."
+SIMULATED_RECORDS: Final = "Simulated records"
+SIMULATED: Final = f"{SIMULATED_RECORDS}: no incident took place, and a decision on them is an exercise."
 _DAY: Final = pd.Timedelta(days=1)
 
 
@@ -52,21 +53,18 @@ class Timing:
         # a day still counts as covered while it is running
         return max(float(age // 1), 0.0) if age > -1 else float("nan")
 
-    def fault(self, issued: datetime) -> str:
-        """Return why a forecast of this span cannot be used from a moment on; empty if it can."""
+    def fault(self, issued: datetime) -> tuple[str, str]:
+        """Return why a forecast of this span cannot be used from a moment on, and what to do; empty if it can."""
         if self.simulated:
-            return ""
+            return "", ""
         if self.as_of:
-            return (
-                f"The forecast was made as of {self.as_of}, for research. Use records that reach the present, without "
-                "data.as_of."
-            )
+            fault = f"The forecast was made as of {self.as_of}, for research."
+            return fault, "Use records that reach the present, without data.as_of."
         if self.ends_at() <= issued:
-            return (
-                f"The period that is forecast ended on {self.ends - timedelta(microseconds=1):%Y-%m-%d}, before this "
-                "decision. Use records that reach the present."
-            )
-        return ""
+            last = self.ends - timedelta(microseconds=1)
+            fault = f"The period that is forecast ended on {last:%Y-%m-%d}, before this decision."
+            return fault, "Use records that reach the present."
+        return "", ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

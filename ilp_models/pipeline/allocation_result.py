@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Final
 
 import numpy as np
@@ -125,6 +126,10 @@ class AllocationResult:
         one = self.allocation
         covered = f"{self.covered_share:.1%} of expected events covered"
         return f"Allocation of {one.budget:g} {one.unit} by {one.allocator}: {covered}"
+
+    def _repr_html_(self) -> str:
+        areas = self.groups.to_html(index=False, float_format="{:.3g}".format) if len(self.groups) else ""
+        return f"<p>{escape(repr(self))}</p>{areas}"
 
     def align_audited(self, values: Floats) -> Floats:
         """Return values of the audited cells in the order of these cells; NaN for cells that were not audited."""

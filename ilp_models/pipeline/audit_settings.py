@@ -11,6 +11,7 @@ import pandas as pd
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.allocation import Allocator
+from ilp_models.domain.errors import InputError
 from ilp_models.domain.governance import Governance
 
 
@@ -36,6 +37,9 @@ def audit_settings(
 
 def read_governance(given: Governance | Mapping[str, Any]) -> Governance:
     """Return a statement of who answers for a forecast, also from its plain values."""
+    if not isinstance(given, Governance | Mapping):
+        msg = f"governance={given!r} is not a statement. Give ilp.Governance(purpose=..., owner=...), or a mapping."
+        raise InputError(msg)
     return given if isinstance(given, Governance) else Governance(**given)
 
 

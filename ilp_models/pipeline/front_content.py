@@ -56,7 +56,7 @@ def reason_in_one_sentence(decision: Decision) -> str:
     against = decision.obstacles
     if not against:
         return "All required checks passed for every crime type and group of residents."
-    labels = [one.label or one.fault.partition(".")[0] for one in against]
+    labels = [one.label or one.fault.rstrip(".") for one in against]
     first, more = labels[:3], len(labels) - 3
     listed = "; ".join(first) + (f"; and {more} more" if more > 0 else "")
     kind = "a reviewer may accept them" if decision.reviews else "the report says what to do about each"

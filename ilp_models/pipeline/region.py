@@ -252,8 +252,10 @@ def _verdict(run: RunFolder, register: str) -> dict[str, Any]:
         run.permitted_decision(_register_of(run.folder, register))
     except IlpError as error:
         reasons = (str(error), *decision.reasons) if decision.admitted else decision.reasons
-        return {"verdict": "withheld", "reasons": reasons}
-    return {"verdict": "admitted" if decision.admitted else "approved", "reasons": decision.reasons}
+        first = str(error) if decision.admitted else decision.conclusion
+        return {"verdict": "withheld", "reasons": reasons, "first_reason": first}
+    verdict = "admitted" if decision.admitted else "approved"
+    return {"verdict": verdict, "reasons": decision.reasons, "first_reason": decision.conclusion}
 
 
 def _register_of(folder: Path, register: str) -> Register:

@@ -112,7 +112,7 @@ def _row(one: JurisdictionFacts, totals: pd.DataFrame, folder: Path) -> dict[str
         "name": one.name,
         "state": state,
         "chip": _CHIPS[state],
-        "why": one.result.error if state == "failed" else _first_reason(one.reasons) or MISSING,
+        "why": one.result.error if state == "failed" else _first_reason(one) or MISSING,
         "forecaster": one.forecaster or MISSING,
         "expected": number(float(own["expected"].sum())) if len(own) else MISSING,
         "last": _count(own["recorded_last"]) if len(own) else MISSING,
@@ -141,11 +141,9 @@ def _run_text(result: JurisdictionResult) -> str:
     return f"{result.seconds:,.0f} s" if result.seconds else MISSING
 
 
-def _first_reason(reasons: Sequence[str]) -> str:
-    if not reasons:
-        return ""
-    first = str(reasons[0]).partition(". ")[0].rstrip(".")
-    return f"{first}." + (f" {len(reasons) - 1} more." if len(reasons) > 1 else "")
+def _first_reason(one: JurisdictionFacts) -> str:
+    more = len(one.reasons) - 1
+    return one.first_reason + (f" {more} more." if one.first_reason and more > 0 else "")
 
 
 def _count(values: pd.Series) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ilp_models.domain.disclaimers import SCOPE
 from ilp_models.domain.grid import Grid
-from ilp_models.domain.timing import SIMULATED
+from ilp_models.domain.timing import SIMULATED, SIMULATED_RECORDS
 from ilp_models.domain.trial_design import TrialDesign
 from ilp_models.domain.trial_finding import TrialFinding
 from ilp_models.report.formatting import MISSING, crime_type_label, number, percent, sentence
@@ -87,7 +87,7 @@ def write_trial_page(path: Path, evidence: TrialEvidence) -> None:
 def _figures(evidence: TrialEvidence, folder: Path) -> dict[str, FigureFile | None]:
     """Draw the map of the dose and the event study; each says that records are simulated, or a trial observational."""
     facts, tables = evidence.facts, evidence.tables
-    marks = [SIMULATED.partition(":")[0]] if facts["simulated"] else []
+    marks = [SIMULATED_RECORDS] if facts["simulated"] else []
     mark = " - ".join([*marks, *([OBSERVATIONAL] if evidence.observational else [])])
     study, dose = tables.get("event_study"), tables.get("dose_map")
     return {

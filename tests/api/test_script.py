@@ -147,6 +147,8 @@ def test_a_withheld_decision_leaves_research_files_and_a_line(audit, forecast, t
     assert len(register.read_text().splitlines()) == 1
     named = ilp.decide(audit, governance={"purpose": "tests", "owner": "O. Wner"})
     assert named.report.header["governance"]["owner"] == "O. Wner"
+    with pytest.raises(ilp.InputError, match=r"governance=Ellipsis is not a statement\. Give ilp\.Governance"):
+        ilp.decide(audit, governance=...)
 
 
 def test_the_audit_report_is_one_page(audit, tmp_path):

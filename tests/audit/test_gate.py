@@ -85,6 +85,34 @@ def test_a_forecast_of_more_periods_than_were_audited_is_withheld():
         decide(REPORT, longer, NOW)
 
 
+def test_a_fault_of_the_decision_says_what_is_wrong_and_what_to_do_apart():
+    against = decide(REPORT, inputs.forecast(types=(*inputs.TYPES, "Arson")), NOW).obstacles
+    (obstacle,) = (one for one in against if one.fault)
+    assert (obstacle.fault, obstacle.advice) == (
+        "The crime types ['Arson'] were not audited.",
+        "Audit every type that is forecast.",
+    )
+    assert obstacle.as_text() == f"{obstacle.fault} {obstacle.advice}"
+    assert obstacle.conclusion_text() == obstacle.fault
+
+
+def test_the_conclusion_of_a_reason_is_its_beginning_without_advice():
+    (failed, *_) = decide(without(lambda finding: finding.check != "governance"), FORECAST, NOW).obstacles
+    assert failed.conclusion_text() == "Governance did not run: 1 of 1 findings do not pass (1 missing)."
+    assert failed.as_text().startswith(failed.conclusion_text())
+
+
+def test_a_decision_shows_itself_in_one_line_and_its_reasons_in_notebooks():
+    admitted = decide(REPORT, FORECAST, NOW, valid_days=2)
+    assert repr(admitted) == "<Decision on lightgbm: admitted, reasons to withhold: 0, until 2026-01-07 08:00 UTC>"
+    assert "<li>" not in admitted._repr_html_()
+    withheld = decide(REPORT, inputs.forecast(types=(*inputs.TYPES, "<b>Arson")), NOW)
+    count = len(withheld.obstacles)
+    assert repr(withheld).startswith(f"<Decision on lightgbm: withheld, reasons to withhold: {count}, until ")
+    assert withheld._repr_html_().count("<li>") == count
+    assert "<li>The crime types [&#x27;&lt;b&gt;Arson&#x27;] were not audited.</li>" in withheld._repr_html_()
+
+
 def test_a_decision_without_an_end_is_refused():
     for days in (0, -1, float("inf"), float("nan")):
         with pytest.raises(InputError, match="valid_days"):

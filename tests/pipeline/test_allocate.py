@@ -20,6 +20,7 @@ from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.evaluation.compliance import Compliance
 from ilp_models.pipeline.briefings import AUDIENCES
 from ilp_models.pipeline.overrides import read_overrides
+from ilp_models.pipeline.plan import allocate_effort
 from ilp_models.pipeline.reaudit import repeat_audit
 from ilp_models.report.audit.audit_record import AuditPage
 from tests.evaluation.test_outcomes import DESIGN
@@ -455,3 +456,11 @@ def test_the_audit_of_a_rule_is_repeated_from_its_archive(capped):
 )
 def test_words_that_mean_nothing_are_refused(words, said, shelf, admitted, tmp_path):
     assert said in refused(shelf, tmp_path, admitted.folder, *words, error=InputError)
+
+
+def test_an_allocation_shows_its_coverage_and_groups_in_notebooks(shelf, admitted):
+    plan = allocate_effort(
+        admitted.folder, chosen_by="A. Planner", reason="to compare", register=shelf / "register.jsonl"
+    )
+    assert plan._repr_html_().startswith(f"<p>{plan}</p><table")
+    assert all(f"<td>{name}</td>" in plan._repr_html_() for name in plan.groups["group"])

@@ -232,6 +232,7 @@ def verdict_of(folder):
 @pytest.mark.usefixtures("undrawn")
 def test_only_a_valid_decision_of_the_register_is_shown_as_admitted(decided, monkeypatch):
     assert verdict_of(decided).verdict == "admitted"
+    assert verdict_of(decided).first_reason.startswith("All ")
     register = decided.parents[1] / "register.jsonl"
     content = register.read_bytes()
     register.unlink()
@@ -244,6 +245,7 @@ def test_only_a_valid_decision_of_the_register_is_shown_as_admitted(decided, mon
         expired = verdict_of(decided)
     assert expired.verdict == "withheld"
     assert "The decision is valid from" in expired.reasons[0]
+    assert expired.first_reason == expired.reasons[0]
     reasons = decided / "reasons.parquet"
     reasons.write_bytes(reasons.read_bytes() + b"x")
     assert "reasons.parquet was changed" in verdict_of(decided).reasons[0]

@@ -8,7 +8,7 @@ from ilp_models.audit.register.declarations import DECLARED
 from ilp_models.audit.register.register import RegisterEntry, RegisterState
 from ilp_models.domain.brief import BriefPart, BriefSection, BriefTable, KeyJudgement
 from ilp_models.domain.digest import digest_of
-from ilp_models.domain.timing import SIMULATED
+from ilp_models.domain.timing import SIMULATED_RECORDS
 from ilp_models.evaluation.outcomes import TYPE
 from ilp_models.pipeline.run_record import RunRecord
 from ilp_models.pipeline.trial_register import EVALUATED, TRIAL
@@ -112,7 +112,7 @@ def _trial_in(line: RegisterEntry) -> Mapping[str, Any]:
 def _state(declared: Mapping[str, Any], today: str) -> str:
     first, last = (str(declared.get(name, "")) for name in ("start", "last_day"))
     if declared.get("simulated"):
-        return f"{SIMULATED.partition(':')[0].lower()}, not evaluated"
+        return f"{SIMULATED_RECORDS.lower()}, not evaluated"
     if not last:
         return "not evaluated"
     return "not begun" if today < first else "running" if today <= last else "over, not evaluated"

@@ -109,7 +109,7 @@ def reason_groups(decision: Decision) -> tuple[ReasonGroup, ...]:
 
 def _verdict(obstacle: Obstacle) -> str:
     if obstacle.fault:
-        return f"{obstacle.fault.partition('. ')[0].rstrip('.')}."
+        return obstacle.fault
     known = obstacle.findings
     verdict = verdict_text(known[0]) if known else "did not run"
     against = len(known) + obstacle.missing
