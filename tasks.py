@@ -52,7 +52,7 @@ Usage: python3 tasks.py TASK [arguments]
   ilp TASK ...                run any task of the command line; `python3 tasks.py ilp --help` lists them
   test [--all]                run the fast tests; --all includes the slow tests
   test PYTEST-ARGUMENTS       run pytest with these arguments
-  check                       check format, lint, types, import contracts, docstrings and structure
+  check [NAME ...]            check format, lint, types, import contracts, and structure with docstrings
   docs [--no-gallery]         build the documentation site in build/site
   bench                       print the benchmark table and write outputs/bench.json
   ui [mlflow arguments]       show the recorded runs in a browser
@@ -102,20 +102,21 @@ def run_tests(words: list[str]) -> int:
 
 
 def run_checks(words: list[str]) -> int:
-    """Run every checker and list those that fail."""
-    del words
-    prepare("dev")
+    """Run every checker, or those named, and list those that fail."""
     checks = {
         "format": ["-m", "ruff", "format", "--check", "."],
         "lint": ["-m", "ruff", "check", "."],
         "types": ["-m", "mypy"],
-        "import contracts": ["-c", "from importlinter.cli import lint_imports_command as lint; lint()"],
-        "docstrings and structure": ["-m", "pytest", "tests/architecture"],
+        "contracts": ["-c", "from importlinter.cli import lint_imports_command as lint; lint()"],
+        "structure": ["-m", "pytest", "tests/architecture"],
     }
+    if unknown := [word for word in words if word not in checks]:
+        return stop(f"Unknown checker '{unknown[0]}'. Choose from {', '.join(checks)}.", 2)
+    prepare("dev")
     failed = []
-    for name, command in checks.items():
+    for name in words or checks:
         print(f"== {name}", flush=True)
-        if subprocess.call([PYTHON, *command], cwd=ROOT, env=environment()) != 0:
+        if subprocess.call([PYTHON, *checks[name]], cwd=ROOT, env=environment()) != 0:
             failed.append(name)
     return stop(f"Failed: {', '.join(failed)}.", 1) if failed else 0
 

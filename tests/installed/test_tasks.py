@@ -50,6 +50,24 @@ def test_unknown_task_is_refused_in_one_line(word, expected):
     assert done.stderr.count("\n") == 1
 
 
+def test_the_named_checkers_run_and_unknown_ones_are_refused(tasks, monkeypatch, capsys):
+    make_ready(tasks, "dev")
+    called = []
+    monkeypatch.setattr(tasks.subprocess, "call", lambda command, **_: called.append(command[2]) or 0)
+    assert tasks.main(["check", "types", "lint"]) == 0
+    assert called == ["mypy", "ruff"]
+    assert tasks.main(["check", "typos"]) == 2
+    assert "Unknown checker 'typos'. Choose from format, lint, types, contracts, structure." in capsys.readouterr().err
+    assert tasks.main(["check"]) == 0
+    assert len(called) == 2 + 5
+
+
+def test_all_checkers_run_before_a_merge():
+    """`.ci/run` runs all tests, and each checker that is no test."""
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert lines[-2:] == ["python3 tasks.py test --all", "python3 tasks.py check format lint types contracts"]
+
+
 def test_help_names_every_task(tasks, capsys):
     assert tasks.main([]) == 0
     expected = capsys.readouterr().out
