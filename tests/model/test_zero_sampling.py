@@ -105,3 +105,12 @@ def test_a_limit_below_1_is_refused(history):
 def test_shares_outside_0_and_1_are_refused(share, history):
     with pytest.raises(InputError, match=r"^zero_share=.* must be above 0 and at most 1\. Set 1 to train on all"):
         PooledLightGBM(None, FAMILIES, zero_share=share).training_sample(history, "here")
+
+
+def test_a_refit_on_half_of_the_periods_uses_half_of_the_sample(history):
+    model = LightGBM(FAMILIES, LevelShare(), **SMALL | {"max_zeros": 2000, "bagging_fraction": 1}).fit(history)
+    design, counts = model.training_data()
+    half = np.arange(len(counts)) % 2 == 0
+    root = model.refit_on(design, counts, half).booster_.trees_to_dataframe()["count"].iloc[0]
+    kept = counts[half]
+    assert root == pytest.approx((kept > 0).sum() + 2000 / (counts == 0).sum() * (kept == 0).sum(), abs=1)

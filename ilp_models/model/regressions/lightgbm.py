@@ -186,7 +186,18 @@ class LightGBM(RegressionForecaster):
     def _taken_rows(
         self, design: Design, observed: npt.NDArray[np.float32], taken: slice | npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
-        share = self._zero_share(observed[taken])
+        return self._sample(design, observed, taken, self._zero_share(observed[taken]))
+
+    def refit_on(self, design: Design, counts: npt.NDArray[np.float32], selected_periods: npt.NDArray[np.bool_]) -> Any:
+        """Return a new regressor, fitted to some of the training periods with the share of empty units of the fit."""
+        observed = counts.reshape(-1)
+        rows = self._in_order(len(observed), np.flatnonzero(np.repeat(selected_periods, counts[0].size)))
+        return self._learn(*self._sample(design, observed, rows, self._zero_share(observed)))
+
+    def _sample(
+        self, design: Design, observed: npt.NDArray[np.float32], taken: slice | npt.NDArray[np.int64], share: float
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
+        """Return columns, rates and weights of some rows, with a share of those without events."""
         if share == 1:
             return super()._taken_rows(design, observed, taken)
         rows = np.arange(len(observed))[taken]

@@ -290,8 +290,8 @@ class PooledLightGBM(LightGBM):
         self.start_ = self.pooled_.trees[0]
         return super().refit_on(design, counts, selected_periods)
 
-    def _regress(self, design: Design, observed: npt.NDArray[np.float32], rows: slice | npt.NDArray[np.int64]) -> Any:
-        return self._adapted(*self._rows(design, observed, rows))
+    def _learn(self, values: npt.NDArray[Any], rates: npt.NDArray[Any], weights: npt.NDArray[Any] | None) -> Any:
+        return self._adapted(values, rates, weights)
 
     def _binned(
         self, values: npt.NDArray[Any], rates: npt.NDArray[Any], weights: npt.NDArray[Any] | None

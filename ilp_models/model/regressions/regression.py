@@ -214,7 +214,10 @@ class RegressionForecaster(Forecaster):
         return self._regress(design, counts.reshape(-1), rows)
 
     def _regress(self, design: Design, observed: npt.NDArray[np.float32], rows: slice | npt.NDArray[np.int64]) -> Any:
-        values, rates, weights = self._rows(design, observed, rows)
+        return self._learn(*self._rows(design, observed, rows))
+
+    def _learn(self, values: npt.NDArray[Any], rates: npt.NDArray[Any], weights: npt.NDArray[Any] | None) -> Any:
+        """Return a regressor fitted to some rows."""
         regressor, weighted = self._new_regressor(), {} if weights is None else {"sample_weight": weights}
         with learner_errors("fit", regressor):
             return regressor.fit(values, rates, **weighted)
@@ -223,9 +226,12 @@ class RegressionForecaster(Forecaster):
         self, design: Design, observed: npt.NDArray[np.float32], rows: slice | npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
         """Return columns, rates and weights of some rows, as the regressor reads them; no weights without an offset."""
-        order = row_order(self.training_history_.grid, len(observed))
-        taken = rows if order is None else order[rows]  # each part of the rows ends with a period
-        return self._taken_rows(design, observed, taken)
+        return self._taken_rows(design, observed, self._in_order(len(observed), rows))
+
+    def _in_order(self, count: int, rows: slice | npt.NDArray[np.int64]) -> slice | npt.NDArray[np.int64]:
+        """Return rows of a design by the location of their cells; each part of the rows ends with a period."""
+        order = row_order(self.training_history_.grid, count)
+        return rows if order is None else order[rows]
 
     def _taken_rows(
         self, design: Design, observed: npt.NDArray[np.float32], taken: slice | npt.NDArray[np.int64]
