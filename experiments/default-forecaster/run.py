@@ -11,9 +11,13 @@ python experiments/default-forecaster/run.py etas PATH
 python experiments/default-forecaster/run.py zeros PATH
     writes zeros.csv and the fourth table: limits of the units without events that a fit uses, on the development years
 
+python experiments/default-forecaster/run.py log PATH
+    writes log.csv and the fifth table: log scores of the default and of the regression with fitted negative binomial
+    counts, by crime type, on the development years
+
 PATH is a folder with chicago_sthsl/events.parquet and portland_nij/events_2012-03_2017-02.parquet. The records of
 Toronto are bundled. All trials end with 2020: the test weeks of the comparison experiments are read by `test` alone,
-after the choice. All but `zeros` train on every unit (`max_zeros=None`), as the default did then.
+after the choice. All but `zeros` and `log` train on every unit (`max_zeros=None`), as the default did then.
 """
 
 import re
@@ -143,6 +147,8 @@ def main(words: list[str]) -> int:
         return try_etas(Path(words[1]))
     if words[0] == "zeros":
         return try_zeros(Path(words[1]))
+    if words[0] == "log":
+        return compare_log_scores(Path(words[1]))
     code, rows = ilp.describe_code(), []
     for city in WEEKS:
         tested = backtest(city, Path(words[0]))
@@ -214,6 +220,42 @@ def try_zeros(path: Path) -> int:
     found = pd.concat(rows, ignore_index=True)
     found.to_csv(FOLDER / "zeros.csv", index=False, float_format="%.8g", lineterminator="\n")
     write_part("zeros", [*zero_lines(found), "", chosen_limit(found), "", f"Made with {code}."])
+    return 0
+
+
+def compare_log_scores(path: Path) -> int:
+    """Compare the log scores of the default with those of a fitted negative binomial regression, by crime type."""
+    code, rows, fitted = ilp.describe_code(), [], "negative_binomial_glm"
+    for city in WEEKS:
+        models = {
+            fitted: ilp.NegativeBinomialGLM(),
+            "lightgbm": ilp.LightGBM(),
+            "negative_binomial_intervals": ilp.NegativeBinomialIntervals(),
+        }
+        tested = ilp.run_backtest(
+            models,
+            read(city, path),
+            ilp.SquareGrid(500),
+            test_periods=WEEKS[city],
+            end=END[city],
+            refit_every=REFIT_EVERY,
+            baseline=fitted,
+        )
+        record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
+        table = tested.scores.skill(fitted, score="log_score")
+        rows.append(table[table["forecaster"] != fitted].assign(city=city))
+    found = pd.concat(rows, ignore_index=True)
+    found.to_csv(FOLDER / "log.csv", index=False, float_format="%.8g", lineterminator="\n")
+    names = list(found["forecaster"].unique())
+    shown = [
+        "",
+        f"| city | crime type | {' | '.join(f'`{name}`' for name in names)} |",
+        "|---" * (len(names) + 2) + "|",
+    ]
+    for (city, kind), part in found.groupby(["city", "crime_type"], sort=False):
+        cells = [interval(one) for one in part.set_index("forecaster").loc[names].itertuples()]
+        shown.append(f"| {city} | {kind} | {' | '.join(cells)} |")
+    write_part("log", [*shown, "", f"Made with {code}."])
     return 0
 
 
