@@ -1,5 +1,6 @@
 """Aggregate forecasts to parent areas and the city: city = sum of districts = sum of cells."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -86,21 +87,24 @@ def _level(grid: Grid, name: str) -> AreaLevel:
     return AreaLevel(name, pd.Index([*names, *([NO_AREA] if unlabelled.any() else [])], dtype=object), codes)
 
 
-def area_table(forecast: RiskForecast, grid: Grid, past: Replay | None = None) -> pd.DataFrame:
+def area_table(forecast: RiskForecast, grid: Grid, past: Sequence[Replay] = ()) -> pd.DataFrame:
     """Return expected counts and quantiles of the city and of each parent area, one row per area, type and period.
 
-    Cells share shocks, so the dispersion of a total does not follow from its cells. It is estimated from the totals
-    of a backtest, for each level and crime type; without enough periods the quantiles are missing.
+    Cells share shocks, so the dispersion of a total does not follow from its cells, and it grows with the lead. It is
+    estimated from the totals of a backtest, for each lead, level and crime type. Quantiles are missing for leads that
+    the backtest lacks or has for fewer than eight periods.
     """
     return pd.concat([_rows(forecast, grid, level, past) for level in area_levels(grid)], ignore_index=True)
 
 
-def _rows(forecast: RiskForecast, grid: Grid, level: AreaLevel, past: Replay | None) -> pd.DataFrame:
+def _rows(forecast: RiskForecast, grid: Grid, level: AreaLevel, past: Sequence[Replay]) -> pd.DataFrame:
     expected = level.sums(forecast.expected.values)
     types, areas, periods = expected.shape
     limits = np.full((len(QUANTILE_COLUMNS), *expected.shape), np.nan)
-    if past is not None and len(past.periods) >= _MIN_PERIODS:
-        limits = quantiles(expected, _dispersions(past, grid, level)[:, None, None])
+    for one in past:
+        if one.lead <= periods and len(one.periods) >= _MIN_PERIODS:
+            now = slice(one.lead - 1, one.lead)
+            limits[..., now] = quantiles(expected[..., now], _dispersions(one, grid, level)[:, None, None])
     columns: dict[str, object] = {
         "level": level.name,
         "area": np.tile(np.repeat(level.areas.to_numpy(), periods), types),

@@ -142,6 +142,11 @@ class Backtest:
         msg = f"{name} is not among the forecasters {known}. Add it: 'model=[{','.join([*known, name])}]'."
         raise InputError(msg)
 
+    def replays_of(self, name: str) -> tuple[Replay, ...]:
+        """Return the forecasts of one forecaster for each lead; errors as for `replay_of`."""
+        self.replay_of(name)
+        return tuple(one for one in self.replays if one.forecaster == name)
+
     def computed_replay(self, name: str) -> Replay:
         """Return the forecasts of one forecaster as this process computed them, replayed now if they were stored.
 

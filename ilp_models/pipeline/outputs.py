@@ -160,7 +160,7 @@ def write_forecast(
 ) -> list[Path]:
     """Write the risk grid in all formats, the sums over areas, and relative risks where they were learned."""
     source = forecast.provenance() if backtest is None else forecast.provenance(backtest.protocol)
-    past = None if backtest is None else backtest.replay_of(forecast.name)
+    past = () if backtest is None else backtest.replays_of(forecast.name)
     scores = None if backtest is None or "xlsx" not in export.formats else score_rows(backtest)
     places, decision = forecast.places, None
     if decided is not None:

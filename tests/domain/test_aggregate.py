@@ -60,7 +60,7 @@ def test_shared_shocks_widen_the_intervals_of_sums():
     grid = square_grid()
     forecast = forecast_on(grid, expected=np.full((2, 12, 1), 5.0))
     shocks = np.random.default_rng(1).gamma(25, 1 / 25, 60)
-    wide, narrow = (area_table(forecast, grid, past_of(one)) for one in (shocks, np.ones(60)))
+    wide, narrow = (area_table(forecast, grid, [past_of(one)]) for one in (shocks, np.ones(60)))
     ends = [one.query("level == 'city'")[["q05", "q95"]].to_numpy()[0] for one in (wide, narrow)]
     assert ends[0][1] - ends[0][0] > 1.6 * (ends[1][1] - ends[1][0])
     assert ends[1].tolist() == pytest.approx([60 - 1.65 * 60**0.5, 60 + 1.65 * 60**0.5], abs=2)
@@ -68,7 +68,7 @@ def test_shared_shocks_widen_the_intervals_of_sums():
 
 def test_quantiles_come_from_past_totals_of_the_level():
     grid, past = square_grid(), past_of(np.random.default_rng(1).gamma(25, 1 / 25, 60))
-    table = area_table(forecast_on(grid, expected=np.full((2, 12, 1), 5.0)), grid, past)
+    table = area_table(forecast_on(grid, expected=np.full((2, 12, 1), 5.0)), grid, [past])
     west = np.array([parent == "West" for parent in grid.parents["neighbourhood"]])
     counts = [
         np.stack([one.values[0][part].sum(axis=0) for part in (west, ~west)]) for one in (past.observed, past.expected)
@@ -84,16 +84,35 @@ def test_cells_inactive_in_the_past_change_nothing():
     gone = replace(
         past, **{p: getattr(past, p).assign_coords(cell=["gone", *grid.cells[1:8]]) for p in ("expected", "observed")}
     )
-    table = area_table(forecast_on(grid), grid, gone)
+    table = area_table(forecast_on(grid), grid, [gone])
     assert table[list(QUANTILE_COLUMNS)].notna().all(axis=None)
 
 
-@pytest.mark.parametrize("past", [None, past_of(np.ones(7))])
+@pytest.mark.parametrize("past", [(), [past_of(np.ones(7))], [replace(past_of(np.ones(60)), lead=2)]])
 def test_without_enough_past_totals_quantiles_are_missing(past):
     grid = square_grid()
     table = area_table(forecast_on(grid), grid, past)
     assert table[list(QUANTILE_COLUMNS)].isna().all(axis=None)
     assert table["expected"].notna().all()
+
+
+def test_each_lead_has_the_dispersion_of_its_own_past_totals():
+    grid = square_grid()
+    near = past_of(np.ones(60))
+    far = replace(past_of(np.random.default_rng(1).gamma(25, 1 / 25, 60)), lead=2)
+    forecast = forecast_on(grid, periods=3, expected=np.full((2, 12, 3), 5.0))
+    table = area_table(forecast, grid, [near, far])
+    alone = [area_table(forecast, grid, [one]) for one in (near, far)]
+    columns = list(QUANTILE_COLUMNS)
+    for lead, period in enumerate(sorted(table["period"].unique())):
+        rows = table["period"] == period
+        if lead < 2:
+            np.testing.assert_array_equal(table.loc[rows, columns], alone[lead].loc[rows, columns])
+        else:
+            assert table.loc[rows, columns].isna().all(axis=None)  # the backtest had no third lead
+    city = table[(table["level"] == "city") & (table["crime_type"] == table["crime_type"].iloc[0])]
+    width = (city["q95"] - city["q05"]).to_numpy()
+    assert width[1] > 1.6 * width[0]
 
 
 def test_areas_are_a_grid_with_summed_events():
