@@ -31,7 +31,8 @@ COMMANDS = {  # of each experiment, in order; words in capitals are files of the
     "chicago-daily": (f"{RUN.format('chicago-daily')} data.path=EVENTS",),
     "cut-city": (RUN.format("cut-city"),),
     "default-forecaster": tuple(
-        f"{RUN.format('default-forecaster')} {word}" for word in ("PATH", "test", "etas PATH", "zeros PATH", "log PATH")
+        f"{RUN.format('default-forecaster')} {word}"
+        for word in ("PATH", "test", "etas PATH", "zeros PATH", "log PATH", "leads")
     ),
     "feedback-forecasters": (RUN.format("feedback-forecasters"),),
     "feedback-urns": (RUN.format("feedback-urns"),),

@@ -15,9 +15,12 @@ python experiments/default-forecaster/run.py log PATH
     writes log.csv and the fifth table: log scores of the default and of the regression with fitted negative binomial
     counts, by crime type, on the development years
 
+python experiments/default-forecaster/run.py leads
+    writes leads.csv and the sixth table: calibration of the default at areas, 1 to 12 weeks ahead, in 2019 and 2020
+
 PATH is a folder with chicago_sthsl/events.parquet and portland_nij/events_2012-03_2017-02.parquet. The records of
 Toronto are bundled. All trials end with 2020: the test weeks of the comparison experiments are read by `test` alone,
-after the choice. All but `zeros` and `log` train on every unit (`max_zeros=None`), as the default did then.
+after the choice. All but `zeros`, `log` and `leads` train on every unit (`max_zeros=None`), as the default did then.
 """
 
 import re
@@ -37,10 +40,14 @@ from cities import read_city  # noqa: E402 - the records of Chicago are read as 
 
 import ilp_models as ilp  # noqa: E402
 from ilp_models.compute.local import LocalProcesses  # noqa: E402
+from ilp_models.domain.aggregate import area_levels  # noqa: E402
 from ilp_models.domain.features import Column  # noqa: E402
 from ilp_models.domain.scores import ALL  # noqa: E402
+from ilp_models.grid.parents import ByLabel  # noqa: E402
 from ilp_models.pipeline.backtesting import Backtest  # noqa: E402
 from ilp_models.pipeline.trials import record_backtest_trials  # noqa: E402
+from ilp_models.stats.bootstrap import Bootstrap  # noqa: E402
+from ilp_models.stats.distributions import cumulative, fit_dispersion, quantiles  # noqa: E402
 from ilp_models.stats.filters import exponential_means  # noqa: E402
 from ilp_models.tracking.trial_record import TrialRecord  # noqa: E402
 
@@ -64,6 +71,7 @@ OLD = {  # the default of the first commit of this page
     "offset": ilp.LevelShare(),
     "max_zeros": None,
 }
+LEADS = (1, 2, 4, 8, 12)
 LIMITS = (125_000, 250_000, 500_000, 1_000_000)  # of the units without events
 SEEDS = (0, 1)
 MARGIN = 0.0005  # of skill: a limit may lose no more, at the low end of its interval
@@ -143,6 +151,8 @@ def main(words: list[str]) -> int:
     """Run all trials, or the test of the chosen one, and write the results."""
     if words == ["test"]:
         return score_test()
+    if words == ["leads"]:
+        return calibrate_leads()
     if words[0] == "etas":
         return try_etas(Path(words[1]))
     if words[0] == "zeros":
@@ -257,6 +267,57 @@ def compare_log_scores(path: Path) -> int:
         shown.append(f"| {city} | {kind} | {' | '.join(cells)} |")
     write_part("log", [*shown, "", f"Made with {code}."])
     return 0
+
+
+def calibrate_leads() -> int:
+    """Check sums and 90 % intervals of areas, 1 to 12 weeks ahead, and write the result.
+
+    The intervals are those of `areas.csv`: each year uses the dispersions of the year before, by lead and crime type.
+    """
+    code, weeks = ilp.describe_code(), 3 * YEAR
+    tested = ilp.run_backtest(
+        {"lightgbm": ilp.LightGBM(leads=LEADS[-1])},
+        ilp.load_toronto(end="2020-12-28"),
+        ilp.SquareGrid(500, parents={"area": ByLabel()}),
+        test_periods=weeks,
+        end=END["Toronto"],
+        horizon=LEADS[-1],
+        refit_every=YEAR,
+        baseline="lightgbm",
+    )
+    rows = []
+    for replay in tested.replays_of("lightgbm"):
+        for level in area_levels(tested.grid):
+            sums = [level.sums(one.values) for one in (replay.observed, replay.expected)]
+            for year in ("2019", "2020"):
+                now = replay.periods.year == int(year)
+                past = replay.periods.year == int(year) - 1
+                inside, right = covered(*(one[..., past] for one in sums), *(one[..., now] for one in sums))
+                total = Bootstrap().for_lead(replay.lead).ratio(*(one[..., now].sum(axis=(0, 1)) for one in sums))
+                ends = (float(end) for end in (total.value, total.low, total.high))
+                rows.append((year, level.name, replay.lead, inside, right, *ends))
+    columns = ["year", "level", "lead", "covered", "covered_if_right", "sum_ratio", "low", "high"]
+    found = pd.DataFrame(rows, columns=columns)
+    found.to_csv(FOLDER / "leads.csv", index=False, float_format="%.6g", lineterminator="\n")
+    shown = ["", "| year | level | lead | covered | if right | recorded / expected |", "|---|---|---|---|---|---|"]
+    for one in found[found["lead"].isin(LEADS)].itertuples():
+        ratio = f"{one.sum_ratio:.3f} [{one.low:.3f}, {one.high:.3f}]"
+        shown.append(
+            f"| {one.year} | {one.level} | {one.lead} | {one.covered:.1%} | {one.covered_if_right:.1%} | {ratio} |"
+        )
+    write_part("leads", [*shown, "", f"Made with {code}."])
+    return 0
+
+
+def covered(past: np.ndarray, past_expected: np.ndarray, now: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
+    """Return the share of counts inside their 90 % intervals, and the share that right forecasts would have."""
+    used = past_expected.sum(axis=(0, 2)) > 0
+    spread = [fit_dispersion(*pair) for pair in zip(past[:, used], past_expected[:, used], strict=True)]
+    wide = np.array(spread)[:, None, None] * np.ones_like(expected)
+    low, high = quantiles(expected, wide, (0.05, 0.95))
+    inside = (now >= low) & (now <= high)
+    right = cumulative(high, expected, wide) - np.where(low > 0, cumulative(np.maximum(low - 1, 0), expected, wide), 0)
+    return float(inside.mean()), float(right.mean())
 
 
 def zero_lines(found: pd.DataFrame) -> list[str]:
