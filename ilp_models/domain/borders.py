@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import OPTIONAL, Events
+from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
 from ilp_models.domain.panel import Panel
@@ -46,7 +46,7 @@ def merge_neighbours(events: Events, neighbours: Sequence[Events], margin_m: flo
         near = ((places >= own.min() - margin_m) & (places <= own.max() + margin_m)).all(axis=1)
         found.append(table[near & table["crime_type"].isin(types)])
     joined = pd.concat(
-        [one.drop(columns=list(OPTIONAL), errors="ignore").astype({"crime_type": "object"}) for one in found],
+        [one.drop(columns="area", errors="ignore").astype({"crime_type": "object"}) for one in found],
         ignore_index=True,
     )
     joined["crime_type"] = pd.Categorical(joined["crime_type"], categories=types)

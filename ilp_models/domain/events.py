@@ -90,7 +90,8 @@ class Events:
         """Refuse a table with missing, unknown or unusable columns."""
         columns = list(self.table.columns)
         missing = [name for name in REQUIRED if name not in columns]
-        unknown = [name for name in columns if name not in REQUIRED + OPTIONAL + SPAN]
+        allowed = REQUIRED + OPTIONAL + (SPAN if set(SPAN) <= set(columns) else ())
+        unknown = [name for name in columns if name not in allowed]
         if missing or unknown:
             msg = (
                 f"The events table has missing columns {missing} and columns that are not allowed {unknown}. "

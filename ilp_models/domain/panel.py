@@ -96,32 +96,34 @@ def _shared_events(
     """
     if SPAN[0] not in table:
         return None
-    minute = [table[name].to_numpy(dtype="datetime64[m]").astype(np.int64) for name in SPAN]
+    start = table[SPAN[0]].fillna(table["occurred_at"])  # beyond a border, records can lack spans
     known = table[SPAN[1]].notna().to_numpy()
-    begin, stop = minute[0], np.where(known, np.maximum(minute[1], minute[0] + 1), minute[0] + 1)
+    begin, until = (one.to_numpy(dtype="datetime64[m]").astype(np.int64) for one in (start, table[SPAN[1]]))
+    stop = np.where(known, np.maximum(until, begin + 1), begin + 1)
     ends = table[SPAN[1]] - pd.Timedelta(1, "us")  # the end is not part of the span
     low, high = (
         calendar.ordinals(pd.DatetimeIndex(one * 60, dtype="datetime64[s]")) - first for one in (begin, stop - 1)
     )
-    end = np.maximum(calendar.ordinals(ends.fillna(table[SPAN[0]])) - first, high)
-    over = np.flatnonzero((high > low) & (cell >= 0))
+    end = np.maximum(calendar.ordinals(ends.fillna(start)) - first, high)
+    over = np.flatnonzero((end > low) & (cell >= 0))  # not `high`: an end some seconds after midnight is known later
     if len(over) == 0:
         return None
-    count = high[over] - low[over] + 1
-    event = np.repeat(over, count)
-    period = low[event] + np.arange(len(event)) - np.repeat(np.cumsum(count) - count, count)
+    ended = over[(end[over] < length) & (high[over] >= 0)]
+    oldest = np.maximum(low[ended], 0)
+    count = high[ended] - oldest + 1
+    event = np.repeat(ended, count)
+    period = np.repeat(oldest - np.cumsum(count) + count, count) + np.arange(len(event))
     starts, next_starts = (calendar.period_starts(period + first + step) for step in (0, 1))
     overlap = np.minimum(stop[event], next_starts) - np.maximum(begin[event], starts)
     weight = overlap / (stop - begin)[event]
     removed = over[(drawn[over] >= 0) & (drawn[over] < length)]  # counted whole where they were drawn
-    kept = (period >= 0) & (end[event] < length)
-    kind, source = table["crime_type"].cat.codes.to_numpy(dtype=np.int64), np.concatenate([event[kept], removed])
+    kind, source = table["crime_type"].cat.codes.to_numpy(dtype=np.int64), np.concatenate([event, removed])
     return SharedEvents(
         kind[source],
         cell[source],
-        np.concatenate([period[kept], drawn[removed]]),
-        np.concatenate([end[event[kept]], drawn[removed]]),
-        np.concatenate([weight[kept], np.full(len(removed), -1.0)]).astype(np.float32),
+        np.concatenate([period, drawn[removed]]),
+        np.concatenate([end[event], drawn[removed]]),
+        np.concatenate([weight, np.full(len(removed), -1.0)]).astype(np.float32),
     )
 
 

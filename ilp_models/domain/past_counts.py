@@ -38,6 +38,12 @@ class SharedEvents:
         """Return the parts as those of one cell."""
         return replace(self, cell=np.zeros_like(self.cell))
 
+    def every(self, stride: int, first: int, step: int, length: int) -> Self:
+        """Return the parts in every ``stride``-th period, see `PastCounts.every`; ``length`` periods are left."""
+        # from the first target that may use the period in which the span ends
+        end = -((first - self.end - step) // stride) + (-step // stride)
+        return self._rows((self.period % stride == first) & (end < length), period=self.period // stride, end=end)
+
     def _rows(self, kept: npt.NDArray[np.bool_], **columns: Ints) -> Self:
         names = ("kind", "cell", "period", "end", "weight")
         return type(self)(*((columns.get(name, getattr(self, name)))[kept] for name in names))
@@ -70,6 +76,15 @@ class PastCounts:
         """Return the sums over cells, which stay as an axis of length 1."""
         counts = self.counts.sum(axis=2, keepdims=True)
         return replace(self, counts=counts, shared=None if self.shared is None else self.shared.all_cells())
+
+    def every(self, stride: int, first: int, step: int) -> Self:
+        """Return the counts of every ``stride``-th period from ``first``, such as those of one weekday.
+
+        Targets are in such periods too, each ``step`` periods after the last that it may use.
+        """
+        counts = self.counts[first::stride]
+        shared = None if self.shared is None else self.shared.every(stride, first, step, len(counts))
+        return replace(self, counts=counts, shared=shared)
 
     def exponential_means(
         self, half_life: float, usable_periods: npt.NDArray[np.integer[Any]], out: npt.NDArray[Any] | None = None
@@ -109,9 +124,12 @@ class PastCounts:
         found: npt.NDArray[np.float64],
     ) -> None:
         parts = np.flatnonzero(shared.weight > 0)
+        parts = parts[np.argsort(shared.period[parts], kind="stable")]
+        begin = np.searchsorted(shared.period[parts], usable_periods - last, side="left")
+        stop = np.searchsorted(shared.period[parts], usable_periods - first, side="right")
         for place, usable in enumerate(usable_periods):
-            lag = usable - shared.period[parts]
-            here = parts[(shared.end[parts] < usable) & (lag >= first) & (lag <= last)]
+            here = parts[begin[place] : stop[place]]
+            here = here[shared.end[here] < usable]
             np.add.at(found[place], (shared.kind[here], shared.cell[here]), shared.weight[here])
 
     @cached_property

@@ -12,7 +12,6 @@ from ilp_models.domain.calendar_terms import TERM_WORDS, CalendarTerms
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.features import Column
 from ilp_models.domain.history import History
-from ilp_models.stats.filters import exponential_means
 
 Floats = npt.NDArray[np.float32]
 
@@ -80,18 +79,13 @@ class SameSeason:
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
         """Write the columns from cumulative sums; 0 before the first period of the panel."""
-        totals = np.cumsum(history.panel.by_period, axis=0, dtype=np.float32)
-        known = history.usable_periods(periods, step)
-        centre = known + step - 1
-        for column, year in enumerate(self.years):
-            middle = centre - year * history.calendar.per_year
-            first = np.clip(middle - self.width, 0, None)
-            last = np.minimum(middle + self.width + 1, known)
-            exists = last > first
-            means = np.zeros((len(periods), *totals.shape[1:]), dtype=np.float32)
-            upper = totals[last[exists] - 1]
-            lower = np.where((first[exists] > 0)[:, None, None], totals[np.maximum(first[exists] - 1, 0)], 0)
-            means[exists] = (upper - lower) / (last - first)[exists][:, None, None]
+        usable = history.usable_periods(periods, step)
+        same = [year * history.calendar.per_year - step + 1 for year in self.years]  # the lag of the same period
+        windows = [(max(lag - self.width, 1), max(lag + self.width, 0)) for lag in same]
+        for column, total in enumerate(history.panel.past.window_sums(usable, windows)):
+            first, last = windows[column]
+            length = np.clip(usable - first + 1, 0, None) - np.clip(usable - last, 0, None)
+            means = (total / np.maximum(length, 1)[:, None, None]).astype(np.float32)
             out[..., column] = history.grid.smoothed(means, self.reach_cells)
 
 
@@ -138,16 +132,15 @@ class SameWeekday:
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
         """Write the columns by one recursive pass per half-life and weekday; 0 before that weekday first occurs."""
-        counts = history.panel.by_period
-        if self.all_types:
-            counts = counts.sum(axis=1, keepdims=True)
+        past = history.panel.past.all_types() if self.all_types else history.panel.past
         usable = history.usable_periods(periods, step)
         phase = (usable + step - 1) % _WEEK  # weekday, counted from the first day of the panel
         for weekday in np.unique(phase):
             targets = phase == weekday
             known = -((weekday - usable[targets]) // _WEEK)  # usable days with that weekday
+            same = past.every(_WEEK, int(weekday), step)
             for column, half_life in enumerate(self.half_lives):
-                out[targets, ..., column] = exponential_means(counts[weekday::_WEEK], half_life, known)
+                out[targets, ..., column] = same.exponential_means(half_life, known)
         if self.reach_cells:
             for column in range(len(self.half_lives)):
                 out[..., column] = history.grid.smoothed(np.ascontiguousarray(out[..., column]), self.reach_cells)

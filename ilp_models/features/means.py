@@ -33,7 +33,7 @@ class Lags:
     def columns(self, history: History) -> tuple[Column, ...]:
         """Return one column per lag."""
         unit = history.calendar.period_unit
-        return tuple(Column(f"lag_{k}", "lags", f"{{value:.0f}} events {k} {unit}(s) before") for k in self.lags)
+        return tuple(Column(f"lag_{k}", "lags", f"{{value:.4g}} events {k} {unit}(s) before") for k in self.lags)
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
         """Write the columns; 0 before the first period of the panel."""

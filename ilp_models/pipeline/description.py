@@ -56,8 +56,8 @@ def describe_events(
         What to describe, such as ``[ilp.ChangeTable(), ilp.HourProfile()]``; by default every part.
     area_level : str or sequence of str, optional
         Areas of the tables: a level of the parent areas of the grid, or ``"area"`` for the area labels of the records.
-        By default the first level; without parent areas, the area labels of the records. Of several levels, the change
-        table has all, and the other tables have the first.
+        By default the first level; without parent areas, the area labels of the records. With several levels, the
+        change table has all, and the other tables have the first.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def describe_study(
         msg = "There are no records to describe. Check data.start, data.end and data.filters."
         raise InputError(msg)
     grid = study.grid.build(study.events)
-    levels = [area_level] if isinstance(area_level, str) else [str(level) for level in area_level or ()]
+    levels = _checked_levels(area_level)
     first = levels[0] if levels else None
     data = DescriptionData(study.events, grid, first, tuple(levels[1:]), partial(_fit_repeats, grid))
     return Description(data, tuple(part.describe(data) for part in parts))
@@ -110,6 +110,15 @@ def describe_study(
 
 def _fit_repeats(grid: Grid, events: Events, edges: Any) -> dict[str, RepeatProcess | str]:
     return estimate_repeats(events, grid, edges)
+
+
+def _checked_levels(area_level: object) -> list[str]:
+    """Return levels of areas as a list; refuse what is no name or list of names."""
+    names: object = [area_level] if isinstance(area_level, str) else [] if area_level is None else area_level
+    if isinstance(names, Mapping) or not isinstance(names, Iterable) or not all(isinstance(one, str) for one in names):
+        msg = f"area_level={area_level!r} must be the name of a level of areas, or a list such as [district, beat]."
+        raise InputError(msg)
+    return [str(one) for one in names]
 
 
 def _checked_parts(parts: object) -> list[DescriptionPart]:

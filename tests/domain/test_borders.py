@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.domain.borders import merge_neighbours, why_incomplete
+from ilp_models.domain.borders import merge_neighbours, why_incomplete, widen_grid, widen_history
 from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.history import History
+from ilp_models.grid.square import SquareGrid
 from tests.builders import events_at
 
 HERE = events_at([630_100.0, 630_900.0], [4_834_100.0, 4_834_100.0])
@@ -70,3 +72,22 @@ def test_only_shared_types_within_the_margin_are_merged():
     assert merged.crime_types == HERE.crime_types
     assert "area" not in merged.table
     assert len(merge_neighbours(HERE, [])) == 0
+
+
+@pytest.mark.parametrize("spans", [(True, True), (True, False), (False, True)])
+def test_spans_count_on_both_sides_of_a_border_as_in_one_study_area(spans):
+    """Each side has an incident from Friday to Tuesday; without spans it counts at its start."""
+    sides = []
+    for has_spans, x in zip(spans, (630_100.0, 630_900.0), strict=True):
+        one = events_at([x], [4_834_100.0], occurred_at="2021-01-08", reported_at="2021-01-12")
+        table = one.table.assign(occurred_until=pd.Timestamp("2021-01-12"))
+        sides.append(replace(one, table=table) if has_spans else one)
+    own, other = sides
+    history = History.from_events(own.end, own, SquareGrid(500).build(own), Calendar())
+    beyond = merge_neighbours(own, [other])
+    grid = widen_grid(history.grid, history.events, beyond, 2000)
+    past = widen_history(history, beyond, grid).panel.past
+    for usable, shares in ((1, (0, 1)), (2, (1, 1))):
+        (sums,) = past.window_sums(np.array([usable]), [(usable, usable)])
+        expected = [0.75 * shares[0] if has_spans else shares[1] for has_spans in spans]  # three of four days
+        np.testing.assert_allclose(sums[0, 0], expected)

@@ -104,6 +104,9 @@ def test_hostile_area_labels_become_safe_sheets_and_cells(events, tmp_path):
         ({"parts": []}, "different names"),
         ({"parts": [ilp.ChangeTable(), ilp.ChangeTable()]}, "different names"),
         ({"area_level": "beat"}, "area_level='beat' is no level"),
+        ({"area_level": 3}, "area_level=3 must be the name of a level of areas, or a list"),
+        ({"area_level": ["area", None]}, "must be the name of a level of areas, or a list"),
+        ({"area_level": {"area": "beat"}}, "must be the name of a level of areas, or a list"),
     ],
 )
 def test_bad_arguments_are_refused(events, settings, message):
