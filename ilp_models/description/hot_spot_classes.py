@@ -1,4 +1,4 @@
-"""Class cells by the periods in which they were hot spots, and find changes since the period before."""
+"""Class cells by the periods in which they were hot spots, and find changes since an earlier period."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,7 @@ FIRST_TIME, EMERGING, PERSISTENT = "first time", "emerging", "persistent"
 INTERMITTENT, FORMER, NO_PATTERN, NEVER = "intermittent", "former", "no pattern", "never"
 CLASSES: Final = (FIRST_TIME, EMERGING, PERSISTENT, INTERMITTENT, FORMER, NO_PATTERN, NEVER)
 NOT_CLASSED: Final = "not classed"
-NEW, GONE, LASTING = "new", "gone", "lasting"  # against the period before
+NEW, GONE, LASTING = "new", "gone", "lasting"  # against an earlier period
 
 _TINY: Final = 1e-9  # a share of 0.1 of ten periods is one period
 
@@ -55,10 +55,8 @@ class ClassRules:
         return np.asarray(hot.mean(axis=1) >= share - _TINY)
 
 
-def change_since(hot: Flags) -> Labels:
-    """Return ``new``, ``gone`` or ``lasting`` for each cell against the period before, and an empty text for others."""
-    out = np.full(len(hot), "", dtype=object)
-    if hot.shape[1] > 1:
-        now, before = hot[:, -1], hot[:, -2]
-        out[now & ~before], out[before & ~now], out[now & before] = NEW, GONE, LASTING
+def change_since(now: Flags, before: Flags) -> Labels:
+    """Return ``new``, ``gone`` or ``lasting`` for each cell that is or was hot, and an empty text for others."""
+    out = np.full(len(now), "", dtype=object)
+    out[now & ~before], out[before & ~now], out[now & before] = NEW, GONE, LASTING
     return out

@@ -50,6 +50,12 @@ class _Result:
     q: Floats
     hot: Flags
 
+    def without_last(self) -> "_Result":
+        """Return the periods before the last."""
+        past = slice(None), slice(None, -1)
+        counts, hot = (self.counts[past], self.local[past]), self.hot[past]
+        return _Result(self.kind, *counts, self.z[past], self.p[past], self.q[past], hot)
+
 
 @dataclass(frozen=True)
 class HotSpots:
@@ -85,6 +91,9 @@ class HotSpots:
         Share of periods in which a cell must be hot to be persistent.
     recent_share : float, default 0.2
         Share of the periods that are recent, rounded down to whole periods, at least one.
+    compare_days : int or None, default 7
+        Hot spots are new, lasting or gone against those of a period of the same length that ended so many days before:
+        by default those of a week ago. None compares with the period before, as calendar months always do.
 
     Raises
     ------
@@ -122,6 +131,7 @@ class HotSpots:
     hot_share: float = 0.1
     persistent_share: float = 0.8
     recent_share: float = 0.2
+    compare_days: int | None = 7
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -131,9 +141,9 @@ class HotSpots:
                 msg = f"description.hot_spots.{name}={value!r} is unknown. Choose one of {', '.join(known)}."
                 raise InputError(msg)
         limits = {"period_days": (1, 36_600), "periods": (1, 36_600), "min_events": (0, 1_000_000)}
-        for name, (low, high) in limits.items():
+        for name, (low, high) in (limits | {"compare_days": (1, 36_600)}).items():
             value = getattr(self, name)
-            month = name == "period_days" and value is None
+            month = name in ("period_days", "compare_days") and value is None
             if not month and not (isinstance(value, int | np.integer) and low <= value <= high):
                 msg = f"description.hot_spots.{name}={value!r} must be a whole number from {low} to {high:,}."
                 raise InputError(msg)
@@ -165,16 +175,18 @@ class HotSpots:
         -------
         DescribedPart
             Table ``hot_cells`` has every cell that was hot in any period, with its class and the last period's test.
-            Table ``hot_changes`` has new, gone and lasting hot spots against the period before, and ``hot_areas``
-            their number by area. Tables ``hot_classes`` and ``hot_periods`` count cells by class and period.
+            Table ``hot_changes`` has new, gone and lasting hot spots (see `compare_days`), and ``hot_areas`` their
+            number by area. Tables ``hot_classes`` and ``hot_periods`` count cells by class and period.
         """
         edges = self._edges(data)
         notes = [self._span_note(data, edges), *data.span_notes]
         cell = data.event_cells
         results = [self._test(kind, counts, data, notes) for kind, counts in _counts(data, cell, edges)]
+        compared, earlier = self._earlier(data, cell, edges, results, notes)
         areas = data.cell_areas
         cells = _concat([self._cells(one, data, areas) for one in results], _CELLS)
-        changes = _concat([_changes(one, data, areas) for one in results], _CHANGES)
+        pairs = zip(results, earlier, strict=True) if compared else ()
+        changes = _concat([_changes(*pair, data, areas) for pair in pairs], _CHANGES)
         tables = {
             "hot_cells": cells,
             "hot_changes": changes,
@@ -185,7 +197,29 @@ class HotSpots:
         outside = int((cell < 0).sum())
         if outside:
             notes.append(f"Hot spots do not count records outside the grid: {outside:,}.")
-        return DescribedPart(self.name, tables, self._facts(tables, edges, self._length(data)), tuple(notes))
+        facts = self._facts(tables, edges, self._length(data)) | {"compared_with": compared}
+        return DescribedPart(self.name, tables, facts, tuple(notes))
+
+    def _earlier(
+        self,
+        data: DescriptionData,
+        cell: Integers,
+        edges: pd.DatetimeIndex,
+        results: list[_Result],
+        notes: list[str],
+    ) -> tuple[str, list[_Result]]:
+        """Return with what the last period is compared, in words, and its tests; no words without earlier records."""
+        if data.months_only or self.period_days is None or self.compare_days in (None, self.period_days):
+            return ("the period before" if len(edges) > 2 else ""), [one.without_last() for one in results]
+        end = edges[-1] - pd.Timedelta(days=self.compare_days)
+        start = end - pd.Timedelta(days=self.period_days)
+        if len(edges) < 2 or start < data.events.start:
+            return "", []
+        tested = []
+        for one, (kind, counts) in zip(results, _counts(data, cell, pd.DatetimeIndex([start, end])), strict=True):
+            others = one.counts[:, :-1] if self.correct_over == "periods" else counts[:, :0]
+            tested.append(self._test(kind, np.column_stack([others, counts]), data, notes))
+        return f"the {self._length(data)} that ended {self.compare_days} days earlier", tested
 
     def _edges(self, data: DescriptionData) -> pd.DatetimeIndex:
         """Return the ends of the periods, the last completely reported day last; one edge if no whole period fits."""
@@ -287,7 +321,7 @@ class HotSpots:
             "method": self.method,
             "correction": self.correction,
         }
-        facts |= {f"{name}_since_last_period": int((changes == name).sum()) for name in (NEW, GONE, LASTING)}
+        facts |= {f"hot_spots_{name}": int((changes == name).sum()) for name in (NEW, GONE, LASTING)}
         for name in CLASSES:
             if name != NEVER:
                 facts[f"class_{name.replace(' ', '_')}"] = int(classes.loc[classes["class"] == name, "cells"].sum())
@@ -310,9 +344,9 @@ def _counts(data: DescriptionData, cell: Integers, edges: pd.DatetimeIndex) -> l
     return out
 
 
-def _changes(one: _Result, data: DescriptionData, areas: npt.NDArray[np.object_]) -> pd.DataFrame:
-    """Return the cells that are or were a hot spot in the last two periods."""
-    change = change_since(one.hot)
+def _changes(one: _Result, before: _Result, data: DescriptionData, areas: npt.NDArray[np.object_]) -> pd.DataFrame:
+    """Return the cells that are a hot spot now or were one in the last period of earlier tests."""
+    change = change_since(one.hot[:, -1], before.hot[:, -1])
     at = np.flatnonzero(change != "")
     if not len(at):
         return pd.DataFrame()
@@ -323,9 +357,9 @@ def _changes(one: _Result, data: DescriptionData, areas: npt.NDArray[np.object_]
             "area": areas[at],
             "change": change[at],
             "count": one.counts[at, -1],
-            "earlier_count": one.counts[at, -2],
+            "earlier_count": before.counts[at, -1],
             "q": one.q[at, -1],
-            "earlier_q": one.q[at, -2],
+            "earlier_q": before.q[at, -1],
         }
     )
 

@@ -54,12 +54,12 @@ def hot_spot_sentences(part: DescribedPart) -> Iterator[str]:
         yield f"Hot spots are not tested in the last {span}: for each crime type, all cells have the same count."
         return
     head = f"{facts['hot_spots']:,} significant hot spots in the last {span}"
-    if facts["periods"] == 1:
+    if not facts["compared_with"]:
         yield f"{head}. There is no earlier period to compare with."
         return
     yield (
-        f"{head}. Against the period before, {facts['new_since_last_period']:,} are new, "
-        f"{facts['lasting_since_last_period']:,} lasting and {facts['gone_since_last_period']:,} gone."
+        f"{head}. Against {facts['compared_with']}, {facts['hot_spots_new']:,} are new, "
+        f"{facts['hot_spots_lasting']:,} lasting and {facts['hot_spots_gone']:,} gone."
     )
 
 
@@ -182,6 +182,7 @@ def hot_spots_view(part: DescribedPart, data: DescriptionData, folder: Path) -> 
         "periods": part.facts["periods"],
         "period_length": part.facts["period_length"],
         "tested": part.facts["types_tested"],
+        "compared_with": part.facts["compared_with"],
         "names": names,
         "rows": [
             (str(kind), [f"{int(rows.loc[rows['class'] == name, 'cells'].sum()):,}" for name in names])

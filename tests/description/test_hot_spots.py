@@ -10,6 +10,7 @@ from ilp_models.domain.description import DescriptionData
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
+from ilp_models.report.hot_spot_view import hot_spot_sentences
 from tests.description.memphis import PUBLISHED, SHARED, grid_of, locate, neighbours_of, robberies
 
 START = pd.Timestamp("2024-01-01")
@@ -94,7 +95,7 @@ def test_classes_of_memphis_follow_the_stated_rules(correction, column, expected
 
 
 def test_hot_spots_are_classed_by_when_they_were_hot():
-    part = HotSpots(periods=10).describe(
+    part = HotSpots(periods=10, compare_days=None).describe(
         city([(2, 2, 0, 280), (9, 2, 252, 280), (2, 9, 224, 280), (9, 9, 28, 84), (6, 6, 0, 28)])
     )
     found = classes(part)
@@ -109,6 +110,37 @@ def test_hot_spots_are_classed_by_when_they_were_hot():
     assert set(areas.index) <= {"west", "east"}
     assert part.tables["hot_classes"]["cells"].sum() == SIDE**2
     assert part.name == "hot_spots"
+
+
+@pytest.mark.parametrize("family", ["cells", "periods"])
+def test_hot_spots_are_compared_with_those_of_a_week_ago(family):
+    data = city([(2, 2, 0, 280), *[(9, 2, 273, 280)] * 4, *[(9, 9, 245, 252)] * 4])
+    part = HotSpots(periods=4, correct_over=family).describe(data)
+    assert part.facts["compared_with"] == "the 28 days that ended 7 days earlier"
+    week_ago = replace(data.events, end=data.events.end - pd.Timedelta(days=7))
+    week_ago = replace(week_ago, table=week_ago.table[week_ago.table["occurred_at"] < week_ago.end])
+    then = HotSpots(periods=4).describe(DescriptionData(week_ago, data.grid, "half"))
+    now, before = (set(one.tables["hot_cells"].query("hot_now")["cell"]) for one in (part, then))
+    changes = part.tables["hot_changes"].set_index("cell")
+    if family == "cells":  # the other family corrects over other periods
+        assert set(changes.index[changes["change"] == "new"]) == now - before
+        assert set(changes.index[changes["change"] == "gone"]) == before - now
+        assert set(changes.index[changes["change"] == "lasting"]) == now & before
+        earlier = then.tables["hot_cells"].set_index("cell")
+        common = changes.index.intersection(earlier.index)
+        np.testing.assert_allclose(changes.loc[common, "earlier_q"], earlier.loc[common, "q"])
+        np.testing.assert_array_equal(changes.loc[common, "earlier_count"], earlier.loc[common, "count"])
+    assert [changes["change"][cell] for cell in ("2,2", "9,2", "9,9")] == ["lasting", "new", "gone"]
+
+
+def test_without_a_week_before_the_first_period_nothing_is_compared():
+    data = city([(5, 5, 0, 280)])
+    part = HotSpots(periods=2, period_days=140, compare_days=150).describe(data)
+    assert part.facts["compared_with"] == ""
+    assert part.tables["hot_changes"].empty
+    assert next(iter(hot_spot_sentences(part))).endswith("There is no earlier period to compare with.")
+    months = HotSpots(period_days=None).describe(data)
+    assert months.facts["compared_with"] == "the period before"
 
 
 def test_events_at_random_give_few_hot_spots_and_the_normal_p_many():
@@ -172,7 +204,7 @@ def test_too_few_days_are_named():
     part = HotSpots(period_days=300).describe(data)
     assert "less than one period" in part.notes[0]
     assert all(table.empty for name, table in part.tables.items() if name != "hot_classes")
-    part = HotSpots(period_days=200, periods=5).describe(data)
+    part = HotSpots(period_days=200, periods=5, compare_days=None).describe(data)
     assert "The records do not cover 5 periods." in part.notes[0]
     assert set(part.tables["hot_cells"]["class"]) == {"not classed"}
     assert part.tables["hot_changes"].empty
