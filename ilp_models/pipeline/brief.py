@@ -35,11 +35,11 @@ _Entry = TypeVar("_Entry")
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     *,
     runs: str,
-    description: str | None,
+    describe: str | None,
     assessment: str | None,
     totals: str | None,
     weekly: str | None,
-    allocation: str | None,
+    allocate: str | None,
     monitoring: str | None,
     trial: str | None,
     groups: str | None,
@@ -57,11 +57,11 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         check_length(length)
     brief = compile_brief(
         runs,
-        description=description,
+        description=describe,
         assessment=assessment,
         totals=totals,
         weekly=weekly,
-        allocation=allocation,
+        allocation=allocate,
         monitoring=monitoring,
         trial=trial,
         groups=groups,

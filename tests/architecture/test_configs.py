@@ -110,6 +110,14 @@ def test_settings_of_a_task_are_arguments_of_its_function(task):
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_no_setting_of_a_task_has_the_name_of_a_group_of_another(task):
+    """Hydra reads `name=value` as the choice of an option, so that a text could not be given; a mapping could."""
+    settings = OmegaConf.load(CONFIGS / f"{task}.yaml")
+    plain = {str(key) for key in settings if key != "defaults" and not isinstance(settings._get_node(key), DictConfig)}
+    assert plain & set(OPTIONS) <= set(defaults_of(task))
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_help_of_a_task_has_a_summary_and_two_examples(task):
     manual = read_help(CONFIGS / f"{task}.yaml")
     assert manual.summary
