@@ -225,13 +225,13 @@ def test_what_is_not_tested_is_not_called_absent(events):
     point = (
         events.table.iloc[::5].reset_index(drop=True).assign(x=events.table["x"].iloc[0], y=events.table["y"].iloc[0])
     )
-    short = events.table[events.table["occurred_at"] < events.start + pd.Timedelta(days=40)]
+    short = events.table[events.table["occurred_at"] < events.start + pd.Timedelta(days=30)]
     parts = [ilp.NearRepeats(draws=19), ilp.HotSpots()]
     found = [
         headlines(ilp.describe_events(one, ilp.SquareGrid(1000), parts=parts).parts)
         for one in (
             replace(events, table=point),
-            replace(events, table=short, end=events.start + pd.Timedelta(days=40)),
+            replace(events, table=short, end=events.start + pd.Timedelta(days=30)),
             replace(events, table=events.table.tail(1)),
         )
     ]
