@@ -28,12 +28,13 @@ def rank_cells(expected: Floats, area_m2: Floats) -> list[Ranking]:
 
 def flagged_events(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float]) -> Floats:
     """Return the recorded events in the flagged areas, shape (shares, types, periods)."""
-    return np.array(
-        [
-            [np.einsum("ij,ij->j", one.flagged(share), counts) for one, counts in zip(rankings, observed, strict=True)]
-            for share in shares
-        ]
-    )
+    captured = np.empty((len(shares), observed.shape[0], observed.shape[2]))
+    for kind, (ranking, counts) in enumerate(zip(rankings, observed, strict=True)):
+        units = np.nonzero(counts)  # few units have an event
+        for place, share in enumerate(shares):
+            events = ranking.flagged_at(share, units) * counts[units]
+            captured[place, kind] = np.bincount(units[1], events, minlength=counts.shape[1])
+    return captured
 
 
 def hit_rate_area(rankings: Sequence[Ranking], observed: Floats, up_to: float) -> Floats:

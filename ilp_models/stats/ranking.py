@@ -1,7 +1,7 @@
 """Rank cells by expected events per square metre, and flag the top share of the land."""
 
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -53,11 +53,17 @@ class Ranking:
     def flagged(self, share: float) -> Floats:
         """Return the flagged fraction of each cell; together they are exactly the share of the land."""
         if share not in self._flags:
-            budget = _budget(share, self.area_m2)
-            flags = np.clip((budget - self.before_m2) / (self.through_m2 - self.before_m2), 0.0, 1.0)
+            flags = self.flagged_at(share, ...)
             flags.flags.writeable = False
             self._flags[share] = flags
         return self._flags[share]
+
+    def flagged_at(self, share: float, units: Any) -> Floats:
+        """Return the flagged fraction of some units: an index of the array of cells and periods."""
+        before = self.before_m2[units]
+        return np.asarray(
+            np.clip((_budget(share, self.area_m2) - before) / (self.through_m2[units] - before), 0.0, 1.0)
+        )
 
     def whole(self, share: float) -> npt.NDArray[np.bool_]:
         """Return the whole cells to flag on a map; their land is at most the share."""
