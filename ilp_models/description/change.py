@@ -175,7 +175,7 @@ class ChangeTable:
                 "confidence": self.confidence,
                 "false_discovery_rate": self.false_discovery_rate,
                 "areas": rows.area_count,
-                "levels": ", ".join(rows.areas),
+                "levels": len(rows.areas),
                 "tests": int(table["p"].notna().sum()) if len(table) else 0,
             },
             (*data.span_notes, *_notes(rows, short, data.counted, end)),

@@ -51,7 +51,7 @@ def change_sentences(part: DescribedPart) -> Iterator[str]:
         yield f"No clear change in the whole study area, {part.facts['period']}: all differences may be chance."
     areas = table[(table["area"] != _CITY) & table["verdict"].isin(_CLEAR)]
     if part.facts["areas"]:
-        several = "," in str(part.facts.get("levels", ""))
+        several = int(part.facts.get("levels", 1)) > 1
         named = sorted({_area_label(row, several=several) for row in areas.to_dict("records")})
         shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
         yield f"Areas with a clear change: {shown}." if named else "No area has a clear change."
