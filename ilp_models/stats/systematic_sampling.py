@@ -34,5 +34,9 @@ def systematic_sample(chance: Floats, start: float) -> npt.NDArray[np.bool_]:
     With a start that is uniform on [0, 1), each unit is drawn with its own probability, at most 1. Units that follow
     each other are strata: any run of units whose probabilities sum to 1 has one draw, up to rounding at its ends.
     """
-    passed = np.ceil(np.append(0.0, np.cumsum(chance)) - start)
-    return np.asarray(np.diff(passed) > 0)
+    passed = np.cumsum(chance)
+    np.ceil(np.subtract(passed, start, out=passed), out=passed)
+    drawn = np.empty(len(chance), dtype=bool)
+    drawn[:1] = passed[:1] > np.ceil(-start)
+    np.greater(passed[1:], passed[:-1], out=drawn[1:])
+    return drawn

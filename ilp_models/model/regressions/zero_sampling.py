@@ -34,10 +34,14 @@ def sample_zeros(
     weighted sum over the rows has the sum over all units as expectation, for a start that is uniform on [0, 1).
     """
     empty = np.flatnonzero(observed == 0)
-    risk = np.round(log_offset[empty], _DECIMALS)
+    risk = log_offset[empty]
+    np.round(risk, _DECIMALS, out=risk)
     by_risk = np.argsort(risk, kind="stable")
-    empty, chance = empty[by_risk], zero_chances(risk[by_risk], share)
-    drawn = systematic_sample(chance, start)
+    empty, risk = empty[by_risk], risk[by_risk]
+    del by_risk  # there are millions of units, and a fit is to need little memory
+    chance = zero_chances(risk, share)
+    del risk
+    drawn = np.flatnonzero(systematic_sample(chance, start))
     positive = np.flatnonzero(observed)
     rows = np.concatenate([positive, empty[drawn]])
     weights = np.concatenate([np.ones(len(positive)), 1.0 / chance[drawn]])
