@@ -119,7 +119,7 @@ class DesignMatrix:
             store(place, planes, partial(self._to_logarithms, planes, columns[place], references))
 
         # Most of the time is spent on the first access to new memory, which threads share.
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
+        with ThreadPoolExecutor(_threads()) as threads:
             tuple(threads.map(write_family, *zip(*self._slices(history), strict=True)))
         return np.zeros(shape) if offset is None else np.log(offset, out=offset)
 
@@ -150,6 +150,12 @@ class DesignMatrix:
                 np.log(values, out=values)
                 if references and column.name not in ABSOLUTE:
                     values -= references[column.rate]
+
+
+def _threads() -> int:
+    """Return how many threads write columns: each holds a family in memory, and worker processes have one each."""
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    return min(4, int(allowed) if allowed.isdigit() and int(allowed) else os.cpu_count() or 1)
 
 
 def interleave_leads(write: Callable[[int], Design], steps: Sequence[int]) -> Design:
