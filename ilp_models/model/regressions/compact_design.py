@@ -50,7 +50,7 @@ class CompactDesign:
 
     def rows(self, taken: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return some rows of the table as an array (rows, columns)."""
-        places = np.unravel_index(taken, self.log_offset.shape)
+        places = [one.astype(np.int32) for one in np.unravel_index(taken, self.log_offset.shape)]
         values = np.empty((len(taken), len(self.cubes)), dtype=np.float32)
         for place, cube in enumerate(self.cubes):
             one = (np.where(length == 1, 0, axis) for axis, length in zip(places, cube.shape, strict=True))

@@ -250,6 +250,7 @@ class LightGBM(RegressionForecaster):
         share = self._zero_share(counts)
         sampled, inverse = sample_zeros(counts, np.asarray(log_offset, dtype=np.float64), share, self._start())
         rates, weights = self._targets(log_offset[sampled], counts[sampled])
+        del log_offset, counts
         return design.rows(sampled), rates, self._joint_weights(weights, inverse)
 
     def _column_fits(

@@ -33,7 +33,7 @@ def sample_zeros(
     The sample is systematic, along the risk. The weight of a drawn unit is the inverse of its probability. So a
     weighted sum over the rows has the sum over all units as expectation, for a start that is uniform on [0, 1).
     """
-    empty = np.flatnonzero(observed == 0)
+    empty = np.flatnonzero(observed == 0).astype(np.int32)
     risk = log_offset[empty]
     np.round(risk, _DECIMALS, out=risk)
     by_risk = np.argsort(risk, kind="stable")
