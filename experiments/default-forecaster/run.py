@@ -178,16 +178,8 @@ def try_etas(path: Path) -> int:
             "chosen default": ilp.LightGBM(max_zeros=None),
             "etas column": ilp.LightGBM((*FEATURES, EtasIntensity()), max_zeros=None),
         }
-        tested = ilp.run_backtest(
-            models,
-            read(city, path),
-            ilp.SquareGrid(500),
-            test_periods=WEEKS[city],
-            end=END[city],
-            refit_every=REFIT_EVERY,
-            baseline="chosen default",
-            compute=LocalProcesses(1),  # one process learns each year of `etas` once
-        )
+        one = LocalProcesses(1)  # one process learns each year of `etas` once
+        tested = tested_on(city, path, models, "chosen default", compute=one)
         record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
         table = tested.skill()
         rows.append(table[table["forecaster"] == "etas column"].assign(city=city))
@@ -213,15 +205,7 @@ def try_zeros(path: Path) -> int:
         for seed in SEEDS:
             models = {"all": ilp.LightGBM(max_zeros=None, seed=seed)}
             models |= {f"{limit:,}": ilp.LightGBM(max_zeros=limit, seed=seed) for limit in LIMITS}
-            tested = ilp.run_backtest(
-                models,
-                read(city, path),
-                ilp.SquareGrid(500),
-                test_periods=ZERO_WEEKS[city],
-                end=END[city],
-                refit_every=REFIT_EVERY,
-                baseline="all",
-            )
+            tested = tested_on(city, path, models, "all")
             record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
             seconds = {one.forecaster: one.cost.fit_cpu_seconds for one in tested.replays if one.cost is not None}
             table = tested.skill()
@@ -242,15 +226,7 @@ def compare_log_scores(path: Path) -> int:
             "lightgbm": ilp.LightGBM(),
             "negative_binomial_intervals": ilp.NegativeBinomialIntervals(),
         }
-        tested = ilp.run_backtest(
-            models,
-            read(city, path),
-            ilp.SquareGrid(500),
-            test_periods=WEEKS[city],
-            end=END[city],
-            refit_every=REFIT_EVERY,
-            baseline=fitted,
-        )
+        tested = tested_on(city, path, models, fitted)
         record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
         table = tested.scores.skill(fitted, score="log_score")
         rows.append(table[table["forecaster"] != fitted].assign(city=city))
@@ -370,6 +346,20 @@ def write_part(name: str, rows: list[str]) -> None:
     page, text = FOLDER / "README.md", "\n".join([*rows, "", ""])
     marked = re.compile(MARKED.format(name), re.DOTALL)
     page.write_text(marked.sub(lambda found: found[1] + text + found[2], page.read_text("utf-8")), encoding="utf-8")
+
+
+def tested_on(city: str, path: Path, models: dict[str, Any], baseline: str, **settings: Any) -> Backtest:
+    """Return the backtest of some models on the development weeks of a city."""
+    return ilp.run_backtest(
+        models,
+        read(city, path),
+        ilp.SquareGrid(500),
+        test_periods=ZERO_WEEKS[city],
+        end=END[city],
+        refit_every=REFIT_EVERY,
+        baseline=baseline,
+        **settings,
+    )
 
 
 def interval(row: Any) -> str:
