@@ -35,7 +35,7 @@ def grids(folder):
         "forecast.parquet": gpd.read_parquet(folder / "forecast.parquet"),
         "grid.geojson": gpd.read_file(folder / "grid.geojson"),
         "grid.gpkg": pd.concat([gpd.read_file(folder / "grid.gpkg", layer=name) for name in layers]),
-        "grid.csv": pd.read_csv(folder / "grid.csv"),
+        "grid.csv": pd.read_csv(folder / "grid.csv", dtype={"decision": str}),  # "95e12..." would be infinite
     }
 
 
