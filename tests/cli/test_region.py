@@ -18,7 +18,7 @@ from ilp_models.cli.region import RegionRun, fingerprint, run_all
 from ilp_models.cli.settings import Settings
 from ilp_models.compute.dask_cluster import DaskCluster
 from ilp_models.compute.local import LocalProcesses
-from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.errors import NotRunError
 from ilp_models.domain.region import RunState
 from ilp_models.domain.region_plan import RegionPlan
 from ilp_models.pipeline.region import is_readable, read_region, write_region
@@ -222,34 +222,6 @@ def test_a_wrong_command_for_a_region_is_refused(options, tmp_path, monkeypatch,
     assert App(find_configs()).run([task, *words, "--config-dir=mine"]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.glob("outputs/north"))
-
-
-@pytest.mark.parametrize(
-    ("region", "words"),
-    [
-        ({"jurisdictions": []}, "must list jurisdictions"),
-        ({"jurisdictions": "north"}, "must list jurisdictions"),
-        ({"jurisdictions": ["north", "north"]}, "each once"),
-        ({"jurisdictions": ["../north"]}, "must list jurisdictions"),
-        ({"jurisdictions": ["north"], "exceptions": {"south": []}}, r"region\.exceptions names south"),
-        ({"jurisdictions": ["north"], "settings": "grid.size=5"}, r"region\.settings=grid.size=5 must be a list"),
-        ({"jurisdictions": ["north"], "exceptions": {"north": ["a"]}}, r"region\.exceptions\.north="),
-        ({"jurisdictions": ["north"], "population": {"north": True}}, "must be a number of residents"),
-        ({"jurisdictions": ["north", False]}, "or the word no, in quotes"),
-        ({"jurisdictions": ["north"], "population": None}, r"region\.population=None must give a value"),
-        ({"jurisdictions": ["north"], "parts": {"A": "north"}}, r"region\.parts\.A=north must be a list"),
-        *(
-            ({"jurisdictions": ["north"], "exceptions": {"north": [word]}}, r"but the region sets \w+ for each")
-            for word in (
-                *("jurisdiction=south", "region=pair", "output=outputs/south", "register=outputs/south/register.jsonl"),
-                *("hydra.run.dir=x", "++hydra.mode=MULTIRUN", "hydra/launcher=x", " +output = x", "exit_code=decision"),
-            )
-        ),
-    ],
-)
-def test_a_wrong_region_file_is_refused(region, words):
-    with pytest.raises(InputError, match=words):
-        RegionPlan(**region)
 
 
 def test_the_fingerprint_knows_settings_files_and_code(options, tmp_path, monkeypatch):

@@ -1,0 +1,55 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.domain.region import JurisdictionFacts, JurisdictionResult, Region, RunState
+from ilp_models.stats.funnel import exact_rate_interval
+
+
+def facts(name, expected, recorded=(10, 20), kind="a", state=RunState.DONE):
+    """Return a jurisdiction with two areas of one cell, and a year of recorded counts in two weeks."""
+    cells = pd.DataFrame({"area": ["east", "west"], "crime_type": kind, "period": "2022-01-03", "expected": expected})
+    cells = cells.assign(recorded_last=[1, 2], recorded_four=[4, 5], recorded_year_ago=[None, None])
+    counts = pd.DataFrame({"crime_type": kind, "period": ["1", "2"], "recorded": recorded, "freq": "W-SUN"})
+    return JurisdictionFacts(JurisdictionResult(name, state, name), cells=cells, recorded=counts)
+
+
+NORTH, SOUTH = facts("north", [0.1, 0.2]), facts("south", [0.3, 0.4], (5, 5))
+FAILED = JurisdictionFacts(JurisdictionResult("gone", RunState.FAILED, ""))
+
+
+def test_totals_of_every_level_by_hand():
+    region = Region("county", "weekly", (NORTH, SOUTH, FAILED), parts={"P": ["south"]})
+    totals = region.totals().set_index(["level", "name"])
+    assert totals.loc[("region", "county"), "expected"].item() == 1.0
+    assert totals.loc[("jurisdiction", "north"), "expected"].item() == 0.3
+    assert totals.loc[("part", "P"), "recorded_four"].item() == 9
+    assert len(totals.loc["area"]) == 4
+    assert totals.loc[("region", "county"), "missing"] == "gone"
+    assert totals.loc[("region", "county"), "recorded_year_ago"] is pd.NA
+    assert region.missing == ("gone",)
+    assert repr(region) == "<Region county: weekly of 2 of 3 jurisdictions>"
+
+
+def test_a_region_without_finished_runs_has_an_empty_table():
+    assert Region("county", "weekly", (FAILED,)).totals().empty
+    assert Region("county", "weekly", (FAILED,)).rates().empty
+
+
+def test_rates_are_recorded_crimes_per_thousand_residents():
+    region = Region("county", "weekly", (NORTH, SOUTH), population={"north": 1000.0, "south": 5000.0})
+    rates = region.rates().set_index(["crime_type", "jurisdiction"])
+    assert rates.loc[("a", "north"), "rate"] == 30.0
+    assert rates.loc[("a", "south"), "rate"] == 2.0
+    assert rates.loc[("all", "north"), "recorded"] == 30
+    low, high = exact_rate_interval(np.array([30.0]), np.array([1000.0]), 0.95)
+    assert rates.loc[("a", "north"), ["low", "high"]].tolist() == pytest.approx([1000 * low[0], 1000 * high[0]])
+    assert rates.loc[("a", "north"), "reading"].startswith("higher than chance explains; too few jurisdictions")
+
+
+def test_only_types_of_all_jurisdictions_with_residents_are_shared():
+    region = Region("county", "weekly", (NORTH, facts("south", [1, 1], kind="b")), population={"north": 1000.0})
+    assert region.shared_types == ("a",)
+    both = Region("county", "weekly", region.jurisdictions, population={"north": 1000.0, "south": 1000.0})
+    assert both.shared_types == ()
+    assert set(both.rates()["reading"]) == {"no other jurisdiction to compare with"}
