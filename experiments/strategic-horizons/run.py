@@ -144,10 +144,8 @@ def score(task: Task) -> list[tuple[object, ...]]:
         each = [one.moments(known, task.horizon, seasons) for one in METHODS]
         chosen = [moments for moments, name in zip(each, names, strict=False) if name in members]
         mean, variance = np.stack([*each, average_moments(chosen)], axis=1)  # (methods, horizon); each is fitted once
-        spread = dispersion_of(mean, variance)
-        low, high = quantiles(mean, spread, (0.05, 0.95))
-        below = np.where(low > 0, cumulative(np.maximum(low - 1, 0), mean, spread), 0.0)
-        right.append((cumulative(high, mean, spread) - below).mean(axis=1))
+        low, high, share = interval(mean, variance)
+        right.append(share.mean(axis=1))
         totals.append(recorded.sum())
         errors.append(np.abs(np.vstack([np.full(task.horizon, known[-1]), mean]) - recorded).sum(axis=1))
         inside.append(((low <= recorded) & (recorded <= high)).mean(axis=1))
@@ -159,6 +157,14 @@ def score(task: Task) -> list[tuple[object, ...]]:
         (task.setting, task.series, name, len(totals), error / summed[0], error / sum(totals), cover, if_right)
         for name, error, cover, if_right in zip((NAIVE, *names), summed, covered, nominal, strict=True)
     ]
+
+
+def interval(mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the ends of 90 % intervals of counts, and the share that they cover if the forecast is right."""
+    spread = dispersion_of(mean, variance)
+    low, high = quantiles(mean, spread, (0.05, 0.95))
+    below = np.where(low > 0, cumulative(np.maximum(low - 1, 0), mean, spread), 0.0)
+    return low, high, cumulative(high, mean, spread) - below
 
 
 def targets_table(results: pd.DataFrame) -> str:

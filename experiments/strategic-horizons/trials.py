@@ -1,7 +1,7 @@
 """Choose members of the mean for days, and its variance, on series that are not among the tests.
 
 python experiments/strategic-horizons/trials.py PATH
-    writes trials.csv and its table of README.md
+    writes trials.csv, interval_trials.csv and their tables of README.md
 
 Days are chosen on Medellin and Toronto, and tested on Chicago. The variance is chosen on months of New South Wales.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import run
+from interval_trials import intervals_table, pool, score_intervals
 
 import ilp_models as ilp
 from ilp_models.model.long_horizons.series import dispersion_of
@@ -43,19 +44,29 @@ def main(words: list[str]) -> int:
     data = Path(words[0])
     days = [task for task in run.city_days(data) if not run.is_test(task.setting, task.series)]
     months = [task for task in run.city_months(data) if not run.is_test(task.setting, task.series)]
-    made = ilp.LocalProcesses().map(score_trials, [*days, *months], "series")
-    table = pd.DataFrame([row for part in made for row in part])
+    made = ilp.LocalProcesses().map(score_both, [*days, *months], "series")
+    table = pd.DataFrame([row for part, _ in made for row in part])
     keys = ["setting", "members", "cycles", "variance"]
     pooled = table.groupby(keys, sort=False).agg(
         series=("series", "nunique"), relative_error=("relative_error", "mean"), coverage_90=("coverage_90", "mean")
     )
     pooled = pooled.reset_index()
     pooled.round(6).to_csv(FOLDER / "trials.csv", index=False, lineterminator="\n")
+    intervals = pool([row for _, part in made for row in part])
+    intervals.round(6).to_csv(FOLDER / "interval_trials.csv", index=False, lineterminator="\n")
     page = FOLDER / "README.md"
     text = page.read_text(encoding="utf-8")
-    filled = partial(run.filled, table=trials_table(pooled))
-    page.write_text(re.sub(run.MARKED.format("trials"), filled, text, flags=re.DOTALL), encoding="utf-8")
+    for name, made_table in {"trials": trials_table(pooled), "intervals": intervals_table(intervals)}.items():
+        filled = partial(run.filled, table=made_table)
+        text = re.sub(run.MARKED.format(name), filled, text, flags=re.DOTALL)
+    page.write_text(text, encoding="utf-8")
     return 0
+
+
+def score_both(task: "run.Task") -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Return the trials of members and those of intervals in one series."""
+    every = EVERY_DAY if task.setting == "city days" else EVERY_MONTH
+    return score_trials(task), score_intervals(task, every)
 
 
 def score_trials(task: "run.Task") -> list[dict[str, object]]:
