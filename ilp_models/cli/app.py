@@ -175,8 +175,7 @@ class App:
                 _close_log()
 
         try:
-            settings.check_hydra()
-            settings.check_renamed()
+            settings.check_command(multirun=arguments.multirun)
             with settings.fitted_to(settings.jurisdiction) as settings:
                 if arguments.help:
                     return _print(settings.explain())

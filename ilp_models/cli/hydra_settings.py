@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, ValueType
 from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.errors import UsageError
@@ -51,6 +51,21 @@ def check_flags(arguments: argparse.Namespace) -> None:
         if key_of(word) == "kit" and word != "kit=null":
             msg = f"{word} cannot be set together with -m: a kit needs a folder of its own. Write it with one run."
             raise UsageError(msg)
+
+
+def check_single(word: Override, cfg: DictConfig) -> None:
+    """Raise UsageError for several values in a command that runs once; the default tells how to write them."""
+    name, _, values = str(word.input_line).partition("=")
+    default = 1 if word.key_or_group in cfg.hydra.runtime.choices else OmegaConf.select(cfg, word.key_or_group)
+    again = "add -m to run the task once for each value."
+    if word.value_type != ValueType.SIMPLE_CHOICE_SWEEP or isinstance(default, int | float):
+        advice = f"Choose one, or {again}"
+    elif isinstance(default, str):
+        advice = f"For a text, put quotes around it: \"{name}='{values}'\". Or choose one, or {again}"
+    else:
+        advice = f"Write a list in brackets and quotes: '{name}=[{values}]'. Or {again}"
+    msg = f"{word.input_line} names several values. {advice}"
+    raise UsageError(msg)
 
 
 def check_words(words: Iterator[Override]) -> None:

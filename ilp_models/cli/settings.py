@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ilp_models.cli.errors import UsageError
 from ilp_models.cli.help import find_groups, find_options, find_package, plain_settings, read_comments, read_help
-from ilp_models.cli.hydra_settings import check_folder, check_names, check_words, compose_settings
+from ilp_models.cli.hydra_settings import check_folder, check_names, check_single, check_words, compose_settings
 from ilp_models.cli.jurisdiction import JURISDICTION, fitted_options
 from ilp_models.cli.renamed_settings import OPTIONS, first_renamed
 from ilp_models.cli.run_settings import FROM_RUN
@@ -148,6 +148,14 @@ class Settings:
     def known_groups(self) -> tuple[str, ...]:
         """The groups of options of all tasks."""
         return tuple(self._options())
+
+    def check_command(self, *, multirun: bool) -> None:
+        """Raise UsageError for a setting that is not safe, was renamed, or has several values in a single run."""
+        self.check_hydra()
+        self.check_renamed()
+        swept = [word for word in self._parsed() if word.is_sweep_override() and not multirun]
+        if swept and all(word.key_or_group != "hydra.mode" for word in self._parsed()):
+            check_single(swept[0], self.compose(self._choices()))
 
     def check_hydra(self) -> None:
         """Raise UsageError for settings of Hydra itself that could run code."""

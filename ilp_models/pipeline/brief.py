@@ -57,11 +57,11 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         check_length(length)
     brief = compile_brief(
         runs,
-        description=describe,
+        describe=describe,
         assessment=assessment,
         totals=totals,
         weekly=weekly,
-        allocation=allocate,
+        allocate=allocate,
         monitoring=monitoring,
         trial=trial,
         groups=groups,
@@ -82,11 +82,11 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
 def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
     runs: str | Path,
     *,
-    description: str | Path | None = None,
+    describe: str | Path | None = None,
     assessment: str | Path | None = None,
     totals: str | Path | None = None,
     weekly: str | Path | None = None,
-    allocation: str | Path | None = None,
+    allocate: str | Path | None = None,
     monitoring: str | Path | None = None,
     trial: str | Path | None = None,
     groups: str | Path | None = None,
@@ -104,7 +104,7 @@ def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
     ----------
     runs : str or Path
         Folder of the runs, such as ``outputs``; the latest finished one of each kind is used.
-    description, assessment, totals, weekly, allocation, monitoring, trial : str or Path, optional
+    describe, assessment, totals, weekly, allocate, monitoring, trial : str or Path, optional
         Folder of a run of ``describe``, ``assess``, ``forecast experiment=strategic``, ``weekly``, ``allocate``,
         ``monitor`` and ``evaluate-trial``, in place of the latest.
     groups : str or Path, optional
@@ -138,11 +138,11 @@ def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
         msg = f"recipients names {recipients[0]!r} without groups. Name the run with groups=FOLDER, or leave it out."
         raise InputError(msg)
     named = {
-        "description": description,
+        "describe": describe,
         "assessment": assessment,
         "totals": totals,
         "weekly": weekly,
-        "allocation": allocation,
+        "allocate": allocate,
         "monitoring": monitoring,
         "trial": trial,
     }

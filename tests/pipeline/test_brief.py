@@ -61,7 +61,7 @@ def allocated(shelf, admitted):
 @pytest.fixture
 def compiled(strategic, admitted, allocated, shelf):
     def compile_with(**changes):
-        named = {"weekly": admitted.folder, "allocation": allocated.folder, "register": shelf / "register.jsonl"}
+        named = {"weekly": admitted.folder, "allocate": allocated.folder, "register": shelf / "register.jsonl"}
         return ilp.compile_brief(strategic, **(named | changes))
 
     return compile_with
@@ -249,7 +249,7 @@ def test_a_plan_whose_decision_was_withdrawn_may_not_be_used(compiled, admitted,
     ],
 )
 def test_a_plan_that_the_register_does_not_know_may_not_be_used(compiled, allocated, tmp_path, changes, message):
-    brief = compiled(allocation=copied_plan(allocated, tmp_path / "plan", **changes))
+    brief = compiled(allocate=copied_plan(allocated, tmp_path / "plan", **changes))
     assert message in plan_of(brief)[0]
     assert NOT_NOW in [one.text for one in brief.judgements]
 
@@ -303,7 +303,7 @@ def test_monitoring_that_proposes_to_withdraw_is_a_key_judgement(compiled, admit
 )
 def test_a_plan_with_damaged_fields_is_refused_by_name(compiled, allocated, tmp_path, field, value):
     with pytest.raises(InputError, match=r"allocation\.json is damaged"):
-        compiled(allocation=copied_plan(allocated, tmp_path / "plan", **{field: value}))
+        compiled(allocate=copied_plan(allocated, tmp_path / "plan", **{field: value}))
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999"])
@@ -360,6 +360,8 @@ def test_runs_of_different_cities_are_refused(compiled, strategic, tmp_path):
         ({"leave_out": ["maps"]}, "leave_out names 'maps'"),
         ({"leave_out": ["weekly"]}, "weekly=.* is named, and left out"),
         ({"totals": "nowhere"}, r"totals=nowhere has no totals\.json"),
+        ({"describe": "nowhere"}, r"describe=nowhere has no description\.json"),
+        ({"allocate": "nowhere"}, r"allocate=nowhere has no allocation\.json"),
         ({"groups": "nowhere"}, r"groups=nowhere has no groups\.json"),
     ],
 )
@@ -484,7 +486,7 @@ def test_a_description_of_the_records_is_a_section(compiled, tmp_path):
     parts = [ilp.ChangeTable(), ilp.HourProfile(), ilp.Concentration()]
     described = ilp.describe_events(replace(events, city=""), ilp.SquareGrid(1000), parts=parts)
     ilp.write_description(described, tmp_path / "describe")
-    brief = compiled(description=tmp_path / "describe")
+    brief = compiled(describe=tmp_path / "describe")
     section = next(one for one in brief.evidence if one.title == "What was recorded")
     assert "It is not a forecast." in section.sentences[0]
     assert list(section.sentences[1:]) == headlines(described.parts)  # made again from the stored rows
@@ -495,4 +497,4 @@ def test_a_damaged_description_is_refused(compiled, tmp_path):
     content = {"records": ["2020-01-06", "2021-01-04"], "parts": [{"name": "change"}]}
     (tmp_path / "description.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(InputError, match="damaged, or of another version"):
-        compiled(description=tmp_path)
+        compiled(describe=tmp_path)

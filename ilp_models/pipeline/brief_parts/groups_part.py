@@ -14,7 +14,7 @@ from ilp_models.pipeline.run_record import RunRecord, read_record
 from ilp_models.strategy.groups.authorisation import GroupAuthorisation
 from ilp_models.strategy.threats.comparison import rank_range
 
-_KIND: Final = RunKind(("assess",), RECORD, "ilp assess matrix=FILE", "an assessment of criminal groups")
+_KIND: Final = RunKind("groups", ("assess",), RECORD, "ilp assess matrix=FILE", "an assessment of criminal groups")
 _AS_TEXT: Final = ("recipients", "min_members")
 
 
@@ -23,7 +23,7 @@ def groups_part(folder: str | Path, recipients: Sequence[str], moment: datetime)
 
     Raises InputError without recipients, for one whom the authorisation does not name, and after it has expired.
     """
-    record = read_record(named_run(folder, "groups", _KIND), RECORD)
+    record = read_record(named_run(folder, _KIND), RECORD)
     allowed = _authorisation(record)
     allowed.check(moment, str(record.path))
     if record.content.get("not_to_be_used_from") != allowed.until:

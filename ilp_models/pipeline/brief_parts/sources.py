@@ -18,8 +18,9 @@ INTAKE: Final = "intake.json"
 
 @dataclass(frozen=True)
 class RunKind:
-    """A kind of run that a report can use: its tasks, the file that says that it is whole, and the command."""
+    """A kind of run that a report can use: its setting, tasks, the file that says that it is whole, and the command."""
 
+    setting: str  # that names the folder of such a run
     tasks: tuple[str, ...]
     record: str
     command: str
@@ -27,15 +28,19 @@ class RunKind:
 
 
 KINDS: Final[Mapping[str, RunKind]] = {
-    "assessment": RunKind(("assess",), "assessment.json", "ilp assess", "threat assessment"),
+    "assessment": RunKind("assessment", ("assess",), "assessment.json", "ilp assess", "threat assessment"),
     "totals": RunKind(
-        ("forecast",), "totals.json", "ilp forecast experiment=strategic", "forecast of the next 12 months"
+        "totals", ("forecast",), "totals.json", "ilp forecast experiment=strategic", "forecast of the next 12 months"
     ),
-    "weekly": RunKind(("weekly", "audit"), "decision.json", "ilp weekly", "audited weekly forecast"),
-    "allocation": RunKind(("allocate",), "allocation.json", "ilp allocate", "allocation of patrols"),
-    "monitoring": RunKind(("monitor",), "monitor.json", "ilp monitor", "monitoring since the audit"),
-    "trial": RunKind(("evaluate-trial",), "evaluation.json", "ilp evaluate-trial", "evaluation of a field trial"),
-    "description": RunKind(("describe",), "description.json", "ilp describe", "description of recorded crime"),
+    "weekly": RunKind("weekly", ("weekly", "audit"), "decision.json", "ilp weekly", "audited weekly forecast"),
+    "allocation": RunKind("allocate", ("allocate",), "allocation.json", "ilp allocate", "allocation of patrols"),
+    "monitoring": RunKind("monitoring", ("monitor",), "monitor.json", "ilp monitor", "monitoring since the audit"),
+    "trial": RunKind(
+        "trial", ("evaluate-trial",), "evaluation.json", "ilp evaluate-trial", "evaluation of a field trial"
+    ),
+    "description": RunKind(
+        "describe", ("describe",), "description.json", "ilp describe", "description of recorded crime"
+    ),
 }
 
 
@@ -86,11 +91,11 @@ def read_sources(
         raise InputError(msg)
     found: dict[str, Path] = {}
     for kind, about in KINDS.items():
-        given = folders.get(kind)
+        given = folders.get(about.setting)
         if given is not None and kind in leave_out:
-            msg = f"{kind}={given} is named, and left out by leave_out. Choose one of both."
+            msg = f"{about.setting}={given} is named, and left out by leave_out. Choose one of both."
             raise InputError(msg)
-        folder = latest_run(Path(runs), about) if given is None else named_run(given, kind, about)
+        folder = latest_run(Path(runs), about) if given is None else named_run(given, about)
         if folder is not None and kind not in leave_out:
             found[kind] = folder
     if not found:
@@ -112,14 +117,14 @@ def latest_run(runs: Path, kind: RunKind) -> Path | None:
     return max(whole, key=lambda path: path.name, default=None)
 
 
-def named_run(given: str | Path, kind: str, about: RunKind) -> Path:
+def named_run(given: str | Path, about: RunKind) -> Path:
     """Return the folder that a setting names; InputError unless it is a finished run of that kind."""
     folder = Path(given)
     if (folder / UNFINISHED).exists():
-        msg = f"{kind}={folder} is of a run that has not finished. Run `{about.command}` again."
+        msg = f"{about.setting}={folder} is of a run that has not finished. Run `{about.command}` again."
         raise InputError(msg)
     if not (folder / about.record).is_file():
-        msg = f"{kind}={folder} has no {about.record}. Name the folder of a run of `{about.command}`."
+        msg = f"{about.setting}={folder} has no {about.record}. Name the folder of a run of `{about.command}`."
         raise InputError(msg)
     return folder
 
