@@ -99,17 +99,6 @@ def test_local_knox_finds_a_recent_cluster():
     assert part.facts["local_clusters"] == 6
 
 
-def test_labels_say_exactly_what_is_counted():
-    bands = NearRepeats(distance_bands_m=(100, 250), day_bands=(1, 2, 3, 7)).bands
-    assert [label for label, _, _ in bands.distances] == [
-        *("same place (under 0.5 m)", "0.5 to under 100 m", "100 to under 250 m", "250 m or more"),
-    ]
-    assert [label for label, _, _ in bands.days] == ["same day", "1 day", "2 days", "3 to 6 days", "7 days or more"]
-    weekly = NearRepeats(same_place_m=0, day_bands=(7,)).bands
-    assert weekly.distances[0][0] == "under 200 m"
-    assert [label for label, _, _ in weekly.days] == ["0 to 6 days", "7 days or more"]
-
-
 @pytest.mark.parametrize("events", [records([], [], []), records([500_100], [4_800_100], [3])], ids=["none", "one"])
 def test_too_few_events_give_empty_tables_and_a_note(events):
     grid = SquareGrid(500).build(city(0, size=20))

@@ -12,23 +12,7 @@ from ilp_models.scoring.scores import Scoring
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import cumulative, poisson_deviance
 from tests.builders import harm_sets, replay_of
-
-SHARES = (0.1, 0.35)
-HARM = {"a": 3.0, "b": 0.5}
-SETS = harm_sets(HARM, {"a": (1, 20), "b": 2})
-SCORING = Scoring(land_shares=SHARES, bootstrap=Bootstrap(draws=50), curve_land_share=0.35, harm_sets=SETS)
-
-
-def city(seed=0, kinds=2, cells=8, periods=9, forecaster="ewma", counts_seed=100, **others):
-    """Forecasts with ties and zeros, on cells of different area; the counts depend on ``counts_seed`` alone."""
-    counts = np.random.default_rng(counts_seed).poisson(0.7, (kinds, cells, periods))
-    generator = np.random.default_rng(seed)
-    expected = generator.integers(0, 4, (kinds, cells, periods)) / 2
-    return replay_of(expected, counts, forecaster, dispersion=np.linspace(0, 0.8, kinds), **others)
-
-
-def area(cells=8):
-    return np.array([1.0, 2.0, 0.5, 1.0, 1.0, 2.0, 4.0, 1.0])[:cells] * 1e5
+from tests.scoring.score_tables import HARM, SCORING, SETS, SHARES, area, city
 
 
 def slow_flags(rank_by, land, share):
@@ -297,48 +281,6 @@ def test_dispersion_for_each_unit_is_read():
     pd.testing.assert_frame_equal(
         SCORING.run([replace(replay, dispersion=wide)], area()).table, SCORING.run([replay], area()).table
     )
-
-
-def spoiled(name, value):
-    replay = city()
-    cube = getattr(replay, name).astype(float).copy()
-    cube.values.flat[1] = value
-    return replace(replay, **{name: cube})
-
-
-@pytest.mark.parametrize(
-    ("replays", "message"),
-    [
-        ([], "Run a backtest first"),
-        ([city(), city(1)], "listed twice at lead 1"),
-        ([city(forecaster="oracle")], "name 'oracle' is reserved"),
-        ([city(), city(forecaster="kde", cells=7)], "differ in their cells"),
-        ([city(), city(forecaster="kde", kinds=1)], "differ in their crime types"),
-        ([city(), city(forecaster="kde", start="2021-01-11")], "differ in their periods"),
-        ([city(), city(forecaster="kde", counts_seed=1)], "differ in their counts of"),
-        ([city(), city(lead=2), city(forecaster="kde")], r"kde has leads \[1\] and ewma has \[1, 2\]"),
-        ([spoiled("expected", np.nan)], "expected values of ewma"),
-        ([spoiled("observed", np.nan)], "observed values of ewma"),
-        ([spoiled("quantiles", -1.0)], "quantiles values of ewma"),
-        ([spoiled("expected", np.inf)], "infinite"),
-        ([spoiled("dispersion", -0.1)], "dispersion values of ewma"),
-    ],
-)
-def test_incomparable_forecasts_are_refused(replays, message):
-    with pytest.raises(InputError, match=message):
-        SCORING.run(replays, area())
-
-
-def test_quantiles_dispersions_and_areas_of_other_units_are_refused():
-    replay = city()
-    with pytest.raises(InputError, match="8 cells and the grid 7 areas"):
-        SCORING.run([replay], area(7))
-    with pytest.raises(InputError, match="Forecast the quantiles"):
-        SCORING.run([replace(replay, quantiles=replay.quantiles.isel(quantile=[0, 2, 4]))], area())
-    with pytest.raises(InputError, match="quantiles of ewma do not cover"):
-        SCORING.run([replace(replay, quantiles=replay.quantiles.isel(cell=[0, 1]))], area())
-    with pytest.raises(InputError, match="dispersion of ewma does not cover"):
-        SCORING.run([replace(replay, dispersion=replay.dispersion.isel(crime_type=[0]))], area())
 
 
 @pytest.mark.parametrize(
