@@ -1,6 +1,7 @@
 import pytest
 
 from ilp_models.data.delimited import DelimitedFiles
+from ilp_models.data.simulated.city import SimulatedCity
 from tests.data.csv_records import COLUMNS
 
 
@@ -14,3 +15,9 @@ def source(tmp_path):
         return DelimitedFiles(**{"path": str(path), "columns": columns, "time_zone": "America/Toronto", **changes})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def town():
+    """Return a small simulated city."""
+    return SimulatedCity(seed=8, size_km=3, districts=2, weeks=40, population=5000, lattice_m=100)

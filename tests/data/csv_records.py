@@ -17,3 +17,7 @@ def rows(count, first="2021-01-04T10:30", what="Theft"):
 
 def text(lines, header=HEADER):
     return "\n".join([header, *lines]) + "\n"
+
+
+def record(label, number=0, detail=""):
+    return f"2021-01-{4 + number // 24:02} {number % 24:02}:30,{label},43.{6500 + number},-79.40,B{number % 3},{detail}"

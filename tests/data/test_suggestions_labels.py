@@ -1,8 +1,6 @@
 import pandas as pd
-import pytest
 
 from ilp_models.data.suggestions.labels import suggest_areas, suggest_crime_type, suggest_record_columns, suggest_types
-from ilp_models.data.suggestions.names import name_score
 
 ROWS = 400
 LABELS = pd.Series(["Theft", "Burglary", "Assault", "Fraud"] * (ROWS // 4))
@@ -55,17 +53,3 @@ def test_frequent_labels_are_kept_police_activity_and_rare_ones_are_left_out():
 def test_a_given_mapping_is_kept():
     (made,) = suggest_types(LABELS, 365, no_kind, {"Theft": "Theft"}).suggestions
     assert (made.value, made.confidence) == ({"Theft": "Theft"}, "certain")
-
-
-@pytest.mark.parametrize(
-    ("role", "good", "bad"),
-    [
-        ("crime_type", "OFNS_DESC", "PREM_TYP_DESC"),
-        ("occurred", "CMPLNT_FR_DT", "CMPLNT_TO_DT"),
-        ("reported", "RPT_DT", "CMPLNT_FR_DT"),
-        ("area", "Community Area", "Block"),
-        ("record", "incident_number", "beat"),
-    ],
-)
-def test_names_of_publishers_are_scored(role, good, bad):
-    assert name_score(role, good) > name_score(role, bad)

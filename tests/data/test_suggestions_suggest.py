@@ -1,5 +1,4 @@
 import pandas as pd
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
@@ -84,18 +83,3 @@ def test_given_settings_are_kept_and_replace_guesses(tmp_path):
     assert made["columns.crime_type"].reason == "given in the command"
     assert found.settings()["bounds"] == [-80, 43, -79, 44]
     assert found.settings()["columns"]["occurred_date"] == "when"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("2021-01-04,Theft,43.6\n2021-01-05,Theft,43.7\n", "does not look like the names of columns"),
-        ("a\n1\n", "does not look like the names of columns"),
-        ("a,b,c\n1,2\n", "no record has as many fields as the header"),
-    ],
-)
-def test_a_file_without_a_usable_header_is_refused(tmp_path, text, message):
-    path = tmp_path / "export.csv"
-    path.write_text(text)
-    with pytest.raises(InputError, match=message):
-        read_preview(str(path), None, None)
