@@ -1,3 +1,4 @@
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,14 @@ from ilp_models.domain.errors import InputError
 from ilp_models.scoring.paired_tests import paired_tests, with_paired_verdicts
 from ilp_models.stats.bootstrap import Bootstrap, paired_p_value
 from tests.scoring.score_tables import noisy_losses, table_of
+
+
+@pytest.fixture(autouse=True, scope="module")
+def spared():
+    """Spare the garbage collector what earlier tests left: the adjustment of p-values by statsmodels calls it."""
+    gc.collect()
+    gc.freeze()
+
 
 LOSSES = noisy_losses({"best": 0.0, "same": 0.0, "worse": 0.1, "worst": 0.3})
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 from scipy.signal import lfilter
+from statsmodels.tools.eval_measures import aicc
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 from statsmodels.tsa.forecasting.theta import ThetaModel
 from statsmodels.tsa.seasonal import STL
@@ -227,16 +228,21 @@ def smooth(counts: Floats, horizon: int, season: int, removed: int = 0) -> tuple
     """
     seasonal = {"seasonal": "add", "seasonal_periods": season} if season else {}
     with _without_warnings():
-        fits = [
-            ETSModel(pd.Series(counts), error="add", initialization_method="heuristic", **trend, **seasonal).fit(
-                disp=False
-            )
+        models = [
+            ETSModel(pd.Series(counts), error="add", initialization_method="heuristic", **trend, **seasonal)
             for trend in ({}, {"trend": "add", "damped_trend": True})
         ]
-        best = min(fits, key=lambda one: float(one.aicc))
-        ahead = best.get_prediction(len(counts), len(counts) + horizon - 1)
-        factor = _prediction_error(len(counts), max(season, removed, 1) + (2 if best.model.has_trend else 0))
+        # the results of a model, with their standard errors, take as long as half of its fit
+        fits = [(model, model.fit(disp=False, return_params=True)) for model in models]
+        model, parameters = min(fits, key=lambda one: _corrected_criterion(*one))
+        ahead = model.smooth(parameters).get_prediction(len(counts), len(counts) + horizon - 1)
+        factor = _prediction_error(len(counts), max(season, removed, 1) + (2 if model.has_trend else 0))
         return np.asarray(ahead.predicted_mean), np.asarray(ahead.forecast_variance) * factor
+
+
+def _corrected_criterion(model: ETSModel, parameters: Floats) -> float:
+    """Return the corrected Akaike criterion of a fitted model, whose variance is a parameter too."""
+    return float(aicc(model.loglike(parameters), model.nobs_effective, model.k_params + 1))
 
 
 @contextmanager

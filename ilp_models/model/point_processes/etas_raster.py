@@ -107,7 +107,11 @@ class EtasRaster:
         return np.asarray(by_distance[np.subtract.outer(index, index) + size - 1])
 
     def _at_knots(self, size: int, metres: float) -> tuple[Floats, Floats]:
-        edge, knot = np.arange(size + 1), np.arange(_KNOTS * size + 1) / _KNOTS
-        z = self.side * (edge[None, :] - knot[:, None]) / metres
-        slope = -z * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-        return np.diff(ndtr(z), axis=1), np.diff(slope, axis=1)
+        """Return the mass in each row or column by the knot at the centre (knots, rows), and its slope.
+
+        Edges are knots too, so that their distances are whole multiples of that between two knots.
+        """
+        z = self.side / _KNOTS * np.arange(-_KNOTS * size, _KNOTS * size + 1) / metres
+        below, slope = ndtr(z), -z * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+        index = np.subtract.outer(np.arange(_KNOTS * size, -1, -1), -_KNOTS * np.arange(size))
+        return (below[_KNOTS:] - below[:-_KNOTS])[index], (slope[_KNOTS:] - slope[:-_KNOTS])[index]
