@@ -8,7 +8,6 @@ import pytest
 from ilp_models.allocation.budget import Budget
 from ilp_models.allocation.constrained import Constrained
 from ilp_models.allocation.proportional import Proportional
-from ilp_models.allocation.stored_rules import rule_from_settings
 from ilp_models.allocation.top_areas import Capped, TopAreas
 from ilp_models.audit.flagging import FlaggingRule, with_total
 from ilp_models.domain.errors import InputError, WithheldError
@@ -21,47 +20,17 @@ from ilp_models.pipeline.audited_rule import (
     require_audited_rule,
     territory_of,
 )
+from tests.allocation.allocation_inputs import RULES
 from tests.audit import audit_inputs as inputs
 
 GRID = inputs.grid()
 RANKING = ("count", {})
 PEOPLE = inputs.audit(inputs.group_table()).groups.to_cells(GRID)
-RULES = [
-    TopAreas(share=0.1),
-    TopAreas(Budget(amount=7), exploration=0.3, seed=4),
-    Capped(share=0.1, most=0.4),
-    Proportional(Budget(amount=30, budget_unit="hours", per_cell=2), exponent=0.5),
-    Constrained(share=0.3, districts=1),
-    Constrained(
-        share=0.05, exposure={"origin": {"cap": {"Upland": 1.2}, "reference": "Lowland"}}, coverage={"origin": 0.1}
-    ),
-]
 DEFAULT = {"rule_settings": None, "land_share": 0.1, "share_of": "land"}
 
 
 def planned(rule, replay=None, ranking=RANKING):
     return plan_replay(rule, replay or inputs.city()[0], GRID, PEOPLE, ranking)
-
-
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name[:30])
-def test_a_stored_rule_is_the_same_rule(rule):
-    assert rule_from_settings(describe(rule)) == rule
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"class": "os.system", "budget": {}},
-        {"budget": {}},
-        {"class": "ilp_models.allocation.top_areas.TopAreas"},
-        {"class": "ilp_models.allocation.top_areas.TopAreas", "budget": {"amount": -1}},
-        {"class": "ilp_models.allocation.top_areas.TopAreas", "budget": {}, "shares": 3},
-        {"class": "ilp_models.allocation.top_areas.TopAreas", "budget": 3},
-    ],
-)
-def test_settings_of_no_rule_build_nothing(settings):
-    with pytest.raises(InputError):
-        rule_from_settings(settings)
 
 
 def test_the_top_areas_of_all_types_are_the_default_map():
