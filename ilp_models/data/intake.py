@@ -32,7 +32,7 @@ from ilp_models.data.spans import last_moment, moment_words, read_spans
 from ilp_models.data.time_formats import describe_unreadable, refuse_contradicting_formats
 from ilp_models.data.timestamps import TimestampParser
 from ilp_models.domain.events import UNTIL, Events
-from ilp_models.domain.intake import IntakeError, IntakeReport
+from ilp_models.domain.intake import UNMAPPED, UNMAPPED_KEPT, IntakeError, IntakeReport
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +120,8 @@ def select_crime_types(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, 
     rows = rows.remove("crime type missing", "set aside", types.missing, [column])
     if rules.unmapped == "set_aside":
         note = "add these labels to data.crime_types."
-        rows = rows.remove("crime type not in data.crime_types", "set aside", types.unmapped, [column], note)
-    rows = rows.flag("crime type not in data.crime_types, label kept", types.unmapped, [column])
+        rows = rows.remove(UNMAPPED, "set aside", types.unmapped, [column], note)
+    rows = rows.flag(UNMAPPED_KEPT, types.unmapped, [column])
     rows = rows.flag_spelling("crime type in another spelling", types.respelled, column)
     refuse_personal_values(column, types.names[rows.remaining], types.declared)
     refuse_identifiers(column, types.names[rows.remaining].nunique(), int(rows.remaining.sum()))

@@ -36,6 +36,10 @@ _WAY_OUT: Final = (
 )
 
 
+class AreaLabelsError(InputError):
+    """The labels of ``data.columns.area`` cannot be used as areas."""
+
+
 @dataclass(frozen=True, eq=False)
 class AreaList:
     """The labels of official areas, as the user declares them in a file."""
@@ -72,7 +76,7 @@ class AreaList:
                 f"as {mask_value(others.iloc[0])} (masked), are not in data.area_list={self.name}. Add them to the "
                 "list if they are official areas, or set data.columns.area to another column."
             )
-            raise InputError(msg)
+            raise AreaLabelsError(msg)
 
 
 def refuse_personal_labels(records: RawRecords, columns: ColumnMapping, area_list: AreaList | None) -> None:
@@ -93,7 +97,7 @@ def refuse_personal_labels(records: RawRecords, columns: ColumnMapping, area_lis
                 f"Column {column!r} (data.columns.{role}) holds what looks like {found} and cannot be used. Only "
                 f"places, times and crime types may be read. {way_out}"
             )
-            raise InputError(msg)
+            raise (AreaLabelsError if role == "area" else InputError)(msg)
 
 
 def refuse_personal_types(crime_types: Mapping[str, str | None]) -> None:
@@ -124,7 +128,7 @@ def refuse_labels_of_persons(column: str, areas: pd.Series, x: Floats, y: Floats
             f"The labels in column {column!r} (data.columns.area) do not look like areas: {problem}. Labels of "
             f"persons, vehicles or addresses may not be read. {_WAY_OUT}"
         )
-        raise InputError(msg)
+        raise AreaLabelsError(msg)
 
 
 def refuse_personal_names(setting: str, names: pd.Series) -> None:

@@ -163,7 +163,7 @@ def _parquet(file: SourceFile, wanted: tuple[str, ...], select: Select) -> _Part
         msg = f"{file.name}: not a Parquet file, or damaged; export it again, or rename it to .csv if it is text."
         raise InputError(msg) from error
     if rows is None:
-        raise InputError(problem)
+        raise InputError(str(problem))
     return _Part(rows, header)
 
 

@@ -11,6 +11,10 @@ from typing import Final
 class IlpError(Exception):
     """Base of every error that the command line shows as one line, without a trace."""
 
+    def __init__(self, problem: str = "", advice: str = "") -> None:
+        super().__init__(f"{problem} {advice}" if advice else problem)
+        self.problem, self.advice = problem, advice
+
 
 class InputError(IlpError, ValueError):
     """Records, files or settings that cannot be used."""

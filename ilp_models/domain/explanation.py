@@ -350,12 +350,17 @@ class Explanation:
         where = np.nonzero(units & self.explained)
         table = self.reasons(units, count)
         shape = len(where[0]), min(count, len(self.columns))
-        words = table["words"].to_numpy(dtype=object).reshape(shape)
+        words = {column.name: column.words for column in self.columns}
+        texts = [
+            f"{words[name].format(value=value)} (x{factor:.2f})"
+            for name, value, factor in zip(table["feature"], table["value"], table["multiplier"], strict=True)
+        ]
+        factors = np.array(texts, dtype=object).reshape(shape)
         multipliers = table["multiplier"].to_numpy().reshape(shape)
         expected, base = np.exp(self.log_expected.values[where]), np.exp(self.base.values[where[0]])
         rest = expected / base / multipliers.prod(axis=1)
         units_of = {dim: self._labels(dim)[at] for dim, at in zip(DIMS, where, strict=True)}
-        sentences = list(map(_sentence, expected, base, words, multipliers, rest))
+        sentences = list(map(_sentence, expected, base, factors, multipliers, rest))
         return pd.DataFrame({**units_of, "expected": expected, "base": base, "sentence": sentences})
 
     def _labels(self, dim: str) -> npt.NDArray[np.generic]:
@@ -364,12 +369,11 @@ class Explanation:
 
 
 def _sentence(
-    expected: float, base: float, words: npt.NDArray[np.object_], multipliers: npt.NDArray[np.float64], rest: float
+    expected: float, base: float, factors: npt.NDArray[np.object_], multipliers: npt.NDArray[np.float64], rest: float
 ) -> str:
     """Return the sentence of one unit; factors that raise the expected count come first."""
-    factors = [" (x".join(str(one).rsplit(": x", 1)) + ")" for one in words]
     parts = [
-        f"{verb} by: {', '.join(one for one, fits in zip(factors, side, strict=True) if fits)}"
+        f"{verb} by: {', '.join(str(one) for one, fits in zip(factors, side, strict=True) if fits)}"
         for verb, side in (("raised", multipliers >= 1), ("lowered", multipliers < 1))
         if side.any()
     ]

@@ -10,6 +10,11 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.notebook_html import html_summary
 
 ACTIONS: Final = ("set aside", "flagged", "left out")
+UNMAPPED, UNMAPPED_KEPT, UNCATEGORISED = UNMAPPED_RULES = (  # rules on labels that the settings do not name
+    "crime type not in data.crime_types",
+    "crime type not in data.crime_types, label kept",
+    "label without a category in data.crime_scheme",
+)
 RESOLUTIONS: Final = ("moment", "day", "month")
 
 _MAX_EXAMPLES = 5

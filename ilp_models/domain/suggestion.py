@@ -32,11 +32,15 @@ class Suggestion:
             raise InputError(msg)
 
     @property
+    def explanation(self) -> str:
+        """Reason and alternatives in one line."""
+        others = f" Or: {'; '.join(self.alternatives)}." if self.alternatives else ""
+        return f"{self.reason.rstrip('.')}.{others}"
+
+    @property
     def note(self) -> str:
         """Confidence, reason and alternatives in one line."""
-        others = f" Or: {'; '.join(self.alternatives)}." if self.alternatives else ""
-        word = "OPEN" if self.confidence == "open" else self.confidence
-        return f"{word}: {self.reason.rstrip('.')}.{others}"
+        return f"{'OPEN' if self.confidence == 'open' else self.confidence}: {self.explanation}"
 
 
 @dataclass(frozen=True, repr=False)

@@ -113,10 +113,9 @@ class PowerSimulation:
         if last < first:
             msg = (
                 f"A trial of {periods} periods with {self.periods_before} periods before it needs "
-                f"{self.periods_before + periods} periods of records; there are {known}. Give more records, a shorter "
-                "trial or fewer periods_before."
+                f"{self.periods_before + periods} periods of records; there are {known}."
             )
-            raise NotRunError(msg)
+            raise NotRunError(msg, "Give more records, a shorter trial or fewer periods_before.")
         spans = min(_WINDOWS, self.trials, last - first + 1)
         return sorted({int(one) for one in np.linspace(first, last, spans).round()})
 

@@ -151,11 +151,8 @@ class Crossover:
         """Return assignments of shape (draws, units, periods); whole pairs of slots only."""
         pairs = periods // (2 * self.slot)
         if periods % (2 * self.slot) or not pairs:
-            msg = (
-                f"{periods} periods are no whole number of pairs of slots of {self.slot}. Give a multiple of "
-                f"{2 * self.slot} periods."
-            )
-            raise InputError(msg)
+            msg = f"{periods} periods are no whole number of pairs of slots of {self.slot}."
+            raise InputError(msg, f"Give a multiple of {2 * self.slot} periods.")
         first = generator.random((draws, len(blocks), pairs)) < 0.5
         slots = np.stack([first, ~first], axis=3).reshape(draws, len(blocks), 2 * pairs)
         return np.repeat(slots, self.slot, axis=2)
@@ -211,8 +208,8 @@ class SteppedWedge:
         """Return assignments of shape (draws, units, periods): one unit of each block begins at each step."""
         spans = self.steps + 1
         if periods % spans or not periods:
-            msg = f"{periods} periods cannot be cut into {spans} equal spans. Give a multiple of {spans} periods."
-            raise InputError(msg)
+            msg = f"{periods} periods cannot be cut into {spans} equal spans."
+            raise InputError(msg, f"Give a multiple of {spans} periods.")
         inside = np.flatnonzero(blocks >= 0)
         order = inside[np.argsort(blocks[inside], kind="stable")]
         lots = generator.random((draws, len(order) // self.steps, self.steps))

@@ -135,16 +135,16 @@ class TrialUnits:
         if not possible:
             msg = (
                 f"No {self.kind} are eligible: none has a past crime of these outcomes and shifts, or effort under the "
-                "rule of the source. Give other outcomes, shifts or another source."
+                "rule of the source."
             )
-            raise InputError(msg)
+            raise InputError(msg, "Give other outcomes, shifts or another source.")
         if len(found) < self.count:
             msg = (
                 f"Only {len(found)} of units.count={self.count} {self.kind} have a place: {possible} are eligible, and "
-                f"{too_near} of them are too near to one of higher risk. Give a lower units.count, a smaller "
-                "units.buffer_m or units.radius_m, or more eligible cells."
+                f"{too_near} of them are too near to one of higher risk."
             )
-            raise InputError(msg)
+            advice = "Give a lower units.count, a smaller units.buffer_m or units.radius_m, or more eligible cells."
+            raise InputError(msg, advice)
         names, members, zones = zip(*found, strict=True)
         return ChosenUnits(self.kind, names, members, zones, possible, too_near)
 
@@ -165,9 +165,9 @@ class TrialUnits:
         if not levels or self.area_level not in (None, *levels):
             msg = (
                 f"units.kind=areas with units.area_level={self.area_level} needs parent areas; those of the grid are: "
-                f"{', '.join(levels) or 'none'}. Name one of them, or add parent areas to the grid."
+                f"{', '.join(levels) or 'none'}."
             )
-            raise InputError(msg)
+            raise InputError(msg, "Name one of them, or add parent areas to the grid.")
         labels = parent_labels(grid, self.area_level)
         areas = {label: np.flatnonzero(labels == label) for label in sorted(set(labels) - {""})}
         sums = {label: float(risk[cells].sum()) for label, cells in areas.items() if eligible[cells].any()}

@@ -52,7 +52,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     tracking.check()
     trials.check()
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest)
-    model, study = models_across_borders(model, study, neighbours, folder)
+    model, study, _ = models_across_borders(model, study, neighbours, folder)
     parts: dict[str, Any] = {
         "data": data,
         "grid": grid,

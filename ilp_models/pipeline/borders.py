@@ -19,31 +19,32 @@ from ilp_models.pipeline.outputs import rewrite_intake
 from ilp_models.pipeline.study import Study, with_notes
 
 BORDERS: Final = "borders.csv"
-UNUSED: Final = "The records of the neighbour"  # begins the note on one that is left out
 _YEAR: Final = 364  # days
 
 
 def models_across_borders(
     model: Mapping[str, Forecaster], study: Study, neighbours: Neighbours | None, folder: Path
-) -> tuple[Mapping[str, Forecaster], Study]:
-    """Return the models with the records of neighbours, and the study with a note on each neighbour.
+) -> tuple[Mapping[str, Forecaster], Study, tuple[str, ...]]:
+    """Return the models with the records of neighbours, the study with notes on them, and the notes on unused ones.
 
     The counts on both sides of each border are written to `borders.csv`.
     """
     if neighbours is None or not neighbours.jurisdictions:
-        return model, study
+        return model, study, ()
     found, left_out = neighbours.read(study.events, study.calendar)
     reach = f"{neighbours.reach_m / 1000:g} km"
     notes = [f"Cells at the border know the records of {name} within {reach}." for name in found]
-    notes += [f"{UNUSED} {name} are not used: {why.rstrip('.')}." for name, why in left_out.items()]
-    study = replace(study, events=with_notes(study.events, notes))
+    unused = tuple(
+        f"The records of the neighbour {name} are not used: {why.rstrip('.')}." for name, why in left_out.items()
+    )
+    study = replace(study, events=with_notes(study.events, [*notes, *unused]))
     rewrite_intake(study.events.intake, folder)
     if not found:
-        return model, study
+        return model, study, unused
     tables = [border_counts(study.events, other, name, neighbours.reach_m) for name, other in found.items()]
     write_table(pd.concat(tables, ignore_index=True), folder / BORDERS)
     records = list(found.values())
-    return {name: AcrossBorders(one, records, neighbours.reach_m) for name, one in model.items()}, study
+    return {name: AcrossBorders(one, records, neighbours.reach_m) for name, one in model.items()}, study, unused
 
 
 def border_counts(events: Events, other: Events, name: str, reach_m: float) -> pd.DataFrame:

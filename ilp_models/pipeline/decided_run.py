@@ -87,7 +87,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
     if register.last is not None:
         register.verify()  # a register without the required line must not cost a backtest
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest, record_lag=now())
-    model, study = models_across_borders(model, study, neighbours, folder)
+    model, study, _ = models_across_borders(model, study, neighbours, folder)
     check_before_backtest(audit, scoring, study, backtest, export)
     cut: dict[str, Any] = {"calendar": calendar, "layers": study.layers, "record_lag": study.record_lag}
     parts: dict[str, Any] = {

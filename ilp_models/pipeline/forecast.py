@@ -73,7 +73,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         lines = [SIMULATED] if study.events.simulated else []
         return "\n".join([repr(totals), *lines, "Research only - not for resource allocation.", f"{folder / PAGE}"])
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff="next", record_lag=now())
-    model, study = models_across_borders(model, study, neighbours, folder)
+    model, study, _ = models_across_borders(model, study, neighbours, folder)
     parts: dict[str, Any] = {
         "data": data,
         "grid": grid,

@@ -12,6 +12,7 @@ import numpy as np
 from pyproj import Transformer
 
 from ilp_models.data.delimited import DelimitedFiles
+from ilp_models.data.label_screening import AreaLabelsError
 from ilp_models.data.suggestions.preview import read_preview
 from ilp_models.data.suggestions.suggest import suggest_settings
 from ilp_models.domain.enforcement_kinds import enforcement_kind
@@ -28,7 +29,6 @@ _SMALLEST_CELL_M: Final = 250
 _ENOUGH_WEEKS: Final = 104  # for the default methods and test periods
 _ENOUGH_MONTHS: Final = 60
 _DAYS_A_MONTH: Final = 30.44
-_AREA_SETTING: Final = "(data.columns.area)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +136,9 @@ def try_settings(suggested: SuggestedSettings) -> TrialRead:
         events = source.read()
     except IntakeError as error:
         return TrialRead(suggested, None, error.report, str(error))
+    except AreaLabelsError as error:
+        return try_settings(_next_area(suggested, error))
     except InputError as error:
-        if _AREA_SETTING in str(error):
-            return try_settings(_next_area(suggested, str(error)))
         return TrialRead(suggested, None, None, str(error))
     report = events.intake
     limit = float(settings.get("max_rejected_share", 0.05))
@@ -159,7 +159,7 @@ def _stand_ins(suggested: SuggestedSettings) -> dict[str, Any]:
     return found
 
 
-def _next_area(suggested: SuggestedSettings, error: str) -> SuggestedSettings:
+def _next_area(suggested: SuggestedSettings, error: AreaLabelsError) -> SuggestedSettings:
     """Return the settings with the next column that may hold areas, or without one."""
     kept = []
     for one in suggested.suggestions:
@@ -169,7 +169,7 @@ def _next_area(suggested: SuggestedSettings, error: str) -> SuggestedSettings:
             if others:
                 kept.append(replace(one, value=others[0], confidence="check", reason=reason, alternatives=others[1:]))
             elif one.confidence == "certain":
-                raise InputError(error)
+                raise error
         else:
             kept.append(one)
     return replace(suggested, suggestions=tuple(kept))
@@ -243,7 +243,7 @@ def summary_lines(evidence: IntakeEvidence) -> list[str]:
     )
     lines = [f"{state}: {rows}."]
     for one in questions[:3]:
-        lines.append(f"  OPEN {_where(evidence, one)}: {_short(one.note.removeprefix('OPEN: '))}")
+        lines.append(f"  OPEN {_where(evidence, one)}: {_short(one.explanation)}")
     if evidence.problem and not questions:
         lines.append(f"  A run would stop: {_short(evidence.problem)}")
     looked = [one for one in suggested.suggestions if one.confidence == "check"]

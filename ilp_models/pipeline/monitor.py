@@ -68,8 +68,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         first_cutoff=first,
         record_lag=lag,
     )
-    model, study = models_across_borders(model, study, neighbours, folder)
-    check_neighbours(source, model[forecaster], study)
+    model, study, unused = models_across_borders(model, study, neighbours, folder)
+    check_neighbours(source, model[forecaster], unused)
     parts: dict[str, Any] = {
         "data": data,
         "grid": grid,

@@ -1,7 +1,7 @@
 """Backtest the audited forecaster over the audited periods and all complete periods since the audit."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from ilp_models.domain.replay import Replay
 from ilp_models.model.bundle import read_bundle
 from ilp_models.model.wrappers.across_borders import AcrossBorders
 from ilp_models.pipeline.audited_rule import with_plain_rule
-from ilp_models.pipeline.borders import UNUSED
 from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.pipeline.study import Study
 
@@ -82,18 +81,17 @@ def check_terms(decision: Decision, source: str, name: str, forecaster: Forecast
     return () if bundle.get("code") in (None, code) else (changed,)
 
 
-def check_neighbours(source: str, forecaster: Forecaster, study: Study) -> None:
+def check_neighbours(source: str, forecaster: Forecaster, unused: Sequence[str]) -> None:
     """Raise WithheldError unless the forecaster knows as many neighbours, as far beyond the border, as in the audit.
 
-    Their records grow like those of the study area, and are not compared.
+    Their records grow like those of the study area, and are not compared. ``unused`` says why some are left out.
     """
     bundle = read_bundle(Path(source, "model"))
     if bundle is None or "settings" not in bundle:
         return
     then, today = (_halo(settings) for settings in (bundle["settings"], describe(forecaster)))
     if then != today:
-        notes = () if study.events.intake is None else study.events.intake.notes
-        why = " ".join(note for note in notes if note.startswith(UNUSED))
+        why = " ".join(unused)
         msg = (
             f"The audited forecaster knew {then}, and the records of today give {today}. {why}".rstrip()
             + " Give the neighbours' records of the same periods, or run the audit again."

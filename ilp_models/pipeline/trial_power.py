@@ -53,7 +53,7 @@ class TrialPower:
                 (found,) = planned._rows(counts, [self.effect]).to_dict("records")
                 row |= {"units": len(chosen), **{str(name): one for name, one in found.items()}}
             except (InputError, NotRunError) as error:
-                row["note"] = str(error).partition(". ")[0]
+                row["note"] = error.problem
             rows.append(row)
         return pd.DataFrame(rows).reindex(columns=list(CURVE_COLUMNS))
 

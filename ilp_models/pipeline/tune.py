@@ -68,7 +68,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     trials.check()
     first = partial(_search_start, backtest=backtest, tuning=tuning)
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=first)
-    known, study = models_across_borders({forecaster: model[forecaster]}, study, neighbours, folder)
+    known, study, _ = models_across_borders({forecaster: model[forecaster]}, study, neighbours, folder)
     first_test = backtest.folds(study.events, calendar)[0].cutoff
     past = replace(study, events=study.events.known_at(first_test))
     plan = _search_plan(backtest, tuning)

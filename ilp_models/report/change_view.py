@@ -16,7 +16,7 @@ _CLEAR: Final = ("more", "fewer")
 # name in the table: head of the column, the span, the earlier span; {unit} is week, day or month
 _COMPARISONS: Final = {
     "previous period": ("Against the {unit} before", "the last {unit}", "the {unit} before"),
-    "same period last year": ("Against the same {unit} last year", "the last {unit}", "the same {unit} last year"),
+    "same period last year": ("Against the same {same} last year", "the last {unit}", "the same {same} last year"),
     "four periods before": ("Four {unit}s against the four before", "the last four {unit}s", "the four {unit}s before"),
     "same four periods last year": (
         "Four {unit}s against last year's",
@@ -136,8 +136,8 @@ def _interval(row: Row) -> str:
 
 
 def _comparison(row: Row, unit: str) -> tuple[str, ...]:
-    texts = (text.format(unit=unit) for text in _COMPARISONS[str(row["comparison"])])
-    return tuple(text.replace("same day last year", "same weekday last year") for text in texts)  # 364 days earlier
+    same = "weekday" if unit == "day" else unit  # 364 days earlier
+    return tuple(text.format(unit=unit, same=same) for text in _COMPARISONS[str(row["comparison"])])
 
 
 def _sparkline(counts: np.ndarray[Any, np.dtype[np.float64]]) -> str:

@@ -83,15 +83,21 @@ def sentence(text: str) -> str:
 
 def next_year_text(row: Any) -> str:
     """Return the expected crimes of the next 12 months in one sentence."""
+    than = "than" if clear_change(row) else "from"
     return (
         f"{row['next_12_months']:,.0f} recorded crimes are expected in the next 12 months (90 % interval "
-        f"{row['low']:,.0f} to {row['high']:,.0f}): {change_text(row)} the {row['last_12_months']:,.0f} of the last 12 "
-        "months."
+        f"{row['low']:,.0f} to {row['high']:,.0f}): {change_text(row)} {than} the {row['last_12_months']:,.0f} of the "
+        "last 12 months."
     )
 
 
+def clear_change(row: Any) -> float:
+    """Return the change from the last year to the next, as a share; 0 if the interval contains the last year."""
+    inside = row["low"] <= row["last_12_months"] <= row["high"]
+    return 0.0 if inside or not np.isfinite(row["change"]) else float(row["change"])
+
+
 def change_text(row: Any) -> str:
-    """Return how the next year compares with the last, in words; no change is claimed inside the interval."""
-    if row["low"] <= row["last_12_months"] <= row["high"] or not np.isfinite(row["change"]):
-        return "no clear change from"
-    return f"{percent(abs(row['change']), 0)} {'more' if row['change'] > 0 else 'fewer'} than"
+    """Return how the next year compares with the last, such as ``5 % more``."""
+    change = clear_change(row)
+    return f"{percent(abs(change), 0)} {'more' if change > 0 else 'fewer'}" if change else "no clear change"

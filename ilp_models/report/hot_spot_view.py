@@ -22,6 +22,7 @@ _CLASSES: Final = (
     ("former", "#577590"),
 )
 _COUNTS: Final = (("1 incident", "#fdd0a2"), ("2 incidents", "#fd8d3c"), ("3 or more", "#a63603"))
+_ONE_MONTH: Final = "one month"  # a length of periods, other lengths are in days
 _MOST_MAPS: Final = 6
 _MOST_AREAS: Final = 15
 
@@ -49,7 +50,7 @@ def hot_spot_sentences(part: DescribedPart) -> Iterator[str]:
     if not facts["periods"]:
         yield part.notes[0]
         return
-    span = str(facts["period_length"]).removeprefix("one ")
+    span = "month" if facts["period_length"] == _ONE_MONTH else facts["period_length"]
     if not facts["types_tested"]:
         yield f"Hot spots are not tested in the last {span}: for each crime type, all cells have the same count."
         return

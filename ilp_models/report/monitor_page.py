@@ -17,12 +17,12 @@ from ilp_models.report.formatting import crime_type_label
 from ilp_models.report.page import FigureFile, write_page
 from ilp_models.report.plots import COLOURS, GREY, PALE, RED, STYLES, escape_math, save_figure
 
-TITLES: Final[Mapping[str, str]] = {
-    "exposure": "Exposure: share of a group's residents in flagged areas",
-    "exposure_ratio": "Exposure ratio: exposure of a group divided by that of all other residents",
-    "coverage": "Coverage: share of recorded crimes in flagged areas, by group of residents",
-    "coverage_ratio": "Coverage ratio: lowest coverage of a group divided by the highest",
-    "sum_ratio": "Expected / recorded: expected crimes divided by recorded crimes",
+TITLES: Final[Mapping[str, tuple[str, str]]] = {  # name and definition of each measure
+    "exposure": ("Exposure", "share of a group's residents in flagged areas"),
+    "exposure_ratio": ("Exposure ratio", "exposure of a group divided by that of all other residents"),
+    "coverage": ("Coverage", "share of recorded crimes in flagged areas, by group of residents"),
+    "coverage_ratio": ("Coverage ratio", "lowest coverage of a group divided by the highest"),
+    "sum_ratio": ("Expected / recorded", "expected crimes divided by recorded crimes"),
 }
 _MAX_ROWS: Final = 40
 _LEGEND_LINES: Final = 12
@@ -69,8 +69,8 @@ def _figure(evidence: MonitorEvidence, measure: str, folder: Path) -> FigureFile
     if rows.empty or not rows["value"].notna().any():
         return None
     start = str(evidence.facts["new_periods_span"][0])
-    title, limit = TITLES[measure], float(evidence.facts["limit"])
-    name = title.partition(":")[0]
+    (name, definition), limit = TITLES[measure], float(evidence.facts["limit"])
+    title = f"{name}: {definition}"
     figure = plot_measure(rows, name, start, limit)
     path = save_figure(figure, folder / f"{measure.replace('_', '-')}.png", f"{name} by period")
     breaches = int(rows["breach"].sum())

@@ -13,8 +13,10 @@ import shapely
 from matplotlib.axes import Axes
 
 from ilp_models.domain.disclaimers import NOT_A_FORECAST, RESEARCH_ONLY, SCOPE
+from ilp_models.domain.intake import UNMAPPED_RULES
 from ilp_models.domain.region import REGION, JurisdictionFacts, JurisdictionResult, Region, RunState
 from ilp_models.domain.scores import ALL, is_bound
+from ilp_models.domain.timing import SIMULATED
 from ilp_models.report.formatting import MISSING, crime_type_label, number, percent, sentence
 from ilp_models.report.page import FigureFile, write_page
 from ilp_models.report.plots import COLOURS, GREY, INK, Figure, save_figure, short_label, style_axes
@@ -29,7 +31,6 @@ _CHIPS: Final = {
     "done": "reported",
 }
 _COLOUR: Final = {"admitted": COLOURS[2], "approved": COLOURS[2], "withheld": COLOURS[1], "done": COLOURS[0]}
-_UNMAPPED: Final = ("crime type not in data.crime_types", "label without a category")  # rules of the intake
 _DESCRIBE: Final = "describe"  # the task that makes no forecast and no decision
 _ALL_SKILL: Final = 5  # forecasters shown
 
@@ -188,7 +189,7 @@ def _borders(region: Region) -> list[dict[str, Any]]:
 def _quality(one: JurisdictionFacts) -> dict[str, Any]:
     read, kept = (int(one.intake.get(name) or 0) for name in ("rows_read", "rows_kept"))
     findings = list(one.intake.get("findings") or [])
-    unmapped = sum(int(each.get("count") or 0) for each in findings if str(each.get("rule", "")).startswith(_UNMAPPED))
+    unmapped = sum(int(each.get("count") or 0) for each in findings if each.get("rule") in UNMAPPED_RULES)
     return {
         "name": one.name,
         "span": f"{one.intake['start']} to {one.intake['until']}" if one.intake["until"] else MISSING,
@@ -200,7 +201,7 @@ def _quality(one: JurisdictionFacts) -> dict[str, Any]:
 
 
 def _simulated(one: JurisdictionFacts) -> bool:
-    return any("imulated" in str(note) for note in one.intake.get("notes") or [])
+    return one.intake.get("attribution") == SIMULATED
 
 
 def _skill_rows(one: JurisdictionFacts) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from ilp_models.domain.disclaimers import RESEARCH_ONLY, SCOPE
 from ilp_models.domain.scores import ALL
 from ilp_models.report.formatting import (
-    change_text,
+    clear_change,
     crime_type_label,
     next_year_text,
     percent,
@@ -27,6 +27,7 @@ _MONTHS_SHOWN: Final = 60
 _SHOWN_AREAS: Final = 25
 _PANELS: Final = 8
 _LEADS: Final = ("all", "1-12 summed")
+_DIRECTIONS: Final = {0: "", 1: "up", -1: "down"}
 _LARGEST_RATIO: Final = 10.0  # of two errors; few origins can give any number above it
 _DONE: Final = {  # about a shift for which nothing was adjusted, by its source
     "declared": "too few months to estimate it",
@@ -101,7 +102,7 @@ def _rows(table: pd.DataFrame, *, by_size: bool = False) -> list[dict[str, Any]]
             "next": f"{row['next_12_months']:,.0f}",
             "interval": f"{row['low']:,.0f} to {row['high']:,.0f}",
             "change": percent(row["change"], 0, sign=True),
-            "clear_change": "" if change_text(row).startswith("no clear") else ("up" if row["change"] > 0 else "down"),
+            "clear_change": _DIRECTIONS[np.sign(clear_change(row))],
         }
         for row in rows.to_dict("records")
     ]

@@ -143,7 +143,6 @@ WITHOUT_OWN_TEST = {  # modules that are only tested through others so far; may 
     "report/class_maps.py",
     "report/comparison/figures.py",
     "report/description_page.py",
-    "report/formatting.py",
     "report/hot_spot_view.py",
     "report/last_map.py",
     "report/region_page.py",

@@ -1,3 +1,4 @@
+import pickle
 from datetime import datetime
 
 import pytest
@@ -12,6 +13,16 @@ def failed(error):
     with pytest.raises(NotRunError) as caught, convert_errors(CUTOFF):
         raise error
     return caught.value
+
+
+def test_an_error_keeps_its_problem_and_its_advice_apart_also_between_processes():
+    error = pickle.loads(pickle.dumps(InputError("2 units are too few.", "Give 4.")))  # noqa: S301 - made here
+    assert (str(error), error.problem, error.advice) == (
+        "2 units are too few. Give 4.",
+        "2 units are too few.",
+        "Give 4.",
+    )
+    assert (str(InputError("2 units.")), InputError("2 units.").advice) == ("2 units.", "")
 
 
 def test_an_unexpected_exception_is_one_line_and_keeps_its_trace(monkeypatch):

@@ -48,6 +48,12 @@ def test_texts_of_the_data_do_not_change_the_file(text):
     assert set(found) == {"_target_", "path", "columns", "crime_types"}
 
 
+def test_a_note_is_the_confidence_and_the_explanation():
+    one = Suggestion("time_formats", None, "open", "Which day is first?.", ("a", "b"))
+    assert one.explanation == "Which day is first?. Or: a; b."
+    assert one.note == f"OPEN: {one.explanation}"
+
+
 def test_an_unknown_confidence_is_refused():
     with pytest.raises(InputError, match="confidence 'sure' is unknown"):
         Suggestion("path", "a", "sure", "why")

@@ -12,6 +12,7 @@ from ilp_models.data.crime_schemes.publisher_types import Pair, PublisherTypes
 from ilp_models.data.crime_types import CrimeTypeLabels, clean_labels, describe_labels, label_key
 from ilp_models.data.row_filter import Mask, RowFilter
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.intake import UNCATEGORISED
 
 _BETWEEN: Final = "\x1f"  # two labels, while they are one text
 _SHOWN: Final = 20  # labels in the note of a finding
@@ -59,7 +60,7 @@ def select_scheme_types(
         if unmapped == "refuse":
             msg = f"No category of data.crime_scheme={scheme.name} for the {note} Or set data.unmapped=set_aside."
             raise InputError(msg)
-        rows = rows.remove("label without a category in data.crime_scheme", "set aside", unknown, shown, note)
+        rows = rows.remove(UNCATEGORISED, "set aside", unknown, shown, note)
     names = [scheme.categories[code] if code and scheme.counts(code) else None for code in codes]
     kept = [label for label, target in crime_types.items() if target is not None]
     return rows, CrimeTypeLabels(

@@ -91,7 +91,7 @@ def _table(rows: list[dict[str, Any]]) -> BriefTable:
             f"{row['last_12_months']:,.0f}",
             f"{row['next_12_months']:,.0f}",
             f"{row['low']:,.0f} to {row['high']:,.0f}",
-            change_text(row).removesuffix(" than").removesuffix(" from"),
+            change_text(row),
         )
         for row in rows
     ]
