@@ -69,11 +69,6 @@ WITHOUT_OWN_TEST = {  # modules that are only tested through others so far; may 
     "cli/region_hint.py",
     "cli/renamed_settings.py",
     "cli/sweep.py",
-    "model/long_horizons/methods.py",
-    "model/long_horizons/series.py",
-    "model/point_processes/point_process.py",
-    "model/regressions/tree_ensembles.py",
-    "model/wrappers/wrapper.py",
     "pipeline/allocation_files.py",
     "pipeline/allocation_result.py",
     "pipeline/approval_page.py",
@@ -152,13 +147,6 @@ WITHOUT_OWN_TEST = {  # modules that are only tested through others so far; may 
     "report/trial_design_page.py",
     "report/trial_page.py",
     "report/weekly_map.py",
-    "strategy/groups/assessment.py",
-    "strategy/rank_draws.py",
-    "strategy/threats/assessment.py",
-    "strategy/threats/comparison.py",
-    "strategy/threats/gaps.py",
-    "strategy/threats/scenarios.py",
-    "strategy/threats/threat_draws.py",
 }
 EMPTY_WORDS = {"utils", "common", "helpers", "base", "manager", "misc", "util", "helper", "core"}
 # The URL of a package index, or the path of a checkout on one machine.

@@ -179,12 +179,6 @@ def test_scenarios_have_the_price_of_each_choice(totals):
     assert rows.loc["choose cells by harm under two", "share_of_events"] == pytest.approx(20 / 42, abs=0.05)
 
 
-@pytest.mark.parametrize("settings", [{"hours": [0]}, {"hours": [30]}, {"budget_share": 0}, {"hours": [float("nan")]}])
-def test_scenarios_out_of_range_are_refused(settings):
-    with pytest.raises(InputError, match="must be above 0 and at most 1"):
-        Scenarios(**settings)
-
-
 def test_types_of_police_activity_are_left_out_and_named(totals):
     rates = np.array([[[20.0, 10.0, 9.0]], [[8.0, 4.0, 3.0]]]).transpose(0, 2, 1) * np.ones(60)
     table = city_events(rates=rates[:, :2]).table
