@@ -24,6 +24,22 @@ defaults:
 tired: false # Whether the shepherd may doze off
 fail: null
 """
+_CITY = """\
+# @package _global_
+# {name}
+defaults:
+  - override /data: simulated
+data:
+  seed: {seed}
+  size_km: 3
+  districts: 3
+  weeks: 60
+  west: {west}
+neighbours:
+  jurisdictions: [{neighbour}]
+audit:
+  land_share: 0.1
+"""
 _FILES = {
     "count.yaml": _PRIMARY,
     "tally.yaml": "# Tally what was counted.\ndefaults:\n  - _terminal\n  - _self_\nruled: true\n",
@@ -106,3 +122,13 @@ def run_folder(tmp_path):
         return folder
 
     return find
+
+
+@pytest.fixture
+def options(tmp_path):
+    """Return a folder of options with two small neighbours."""
+    folder = tmp_path / "mine" / "jurisdiction"
+    folder.mkdir(parents=True)
+    for name, seed, west, neighbour in (("north", 1, 680_000, "south"), ("south", 2, 683_000, "")):
+        (folder / f"{name}.yaml").write_text(_CITY.format(name=name, seed=seed, west=west, neighbour=neighbour))
+    return folder.parent

@@ -1,4 +1,3 @@
-import csv
 import logging
 import os
 import re
@@ -9,7 +8,6 @@ import sys
 import pytest
 
 from ilp_models.cli.app import App, find_configs
-from ilp_models.cli.instantiate import drop_unused
 
 pytestmark = pytest.mark.filterwarnings("default:a wolf")
 
@@ -35,36 +33,6 @@ def test_a_task_gets_objects_settings_and_its_folder(ilp, run_folder):
     assert (code, out, err) == (0, "5 sheep, 2 shepherds, trial\n", "counting\n")
     assert run_folder().name.endswith("-trial")
     assert (run_folder() / "count.txt").read_text() == "5"
-
-
-@pytest.mark.parametrize(
-    ("word", "new"),
-    [
-        ("audit.share=0.1", "audit.land_share"),
-        ("audit.minimum={periods:8}", "audit.min_evidence"),
-        ("model.lightgbm.keep_level=false", "model.lightgbm.match_city_total"),
-        ("++model.mine.offset.reach=2", "model.mine.offset.reach_cells"),
-        ("scoring.level=0.9", "bootstrap.confidence"),
-        ("from=outputs/run", "rerun"),
-        ("scoring.harm={Assault: 10}", "harm=[csi_2009,ons_css]"),
-        ("++audit.harm.Assault=10", "harm=[csi_2009,ons_css] and audit.harm=csi_2009"),
-        ("objective.source=me", "harm=[csi_2009,ons_css], whose sets state their source"),
-        ("grid=searched", "grid=random_search"),
-    ],
-)
-def test_a_renamed_setting_is_refused_with_the_new_name(ilp, word, new):
-    code, out, err = ilp("count", word)
-    assert (code, out) == (2, "")
-    assert "was renamed. Use " + new in err.replace("\n", " ")
-
-
-def test_a_renamed_setting_in_a_file_of_the_user_is_refused(ilp, tmp_path):
-    own = tmp_path / "mine" / "experiment"
-    own.mkdir(parents=True)
-    (own / "old.yaml").write_text("# @package _global_\n# Mine\naudit:\n  governance: {level: middle}\n")
-    code, _, err = ilp("count", "--config-dir", str(tmp_path / "mine"), "experiment=old")
-    assert code == 2
-    assert f"audit.governance.level in {own / 'old.yaml'} was renamed. Use audit.governance.tier." in err
 
 
 @pytest.mark.parametrize("name", ["root", "ilp.trace", "py.warnings"])
@@ -109,48 +77,6 @@ def test_the_log_contains_warnings_and_the_trace(ilp, run_folder):
     assert "Traceback" in log
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "line"),
-    [
-        (["count", "fail=input"], 1, "The flock has no sheep: give flock.numerator."),
-        (["count", "fail=bug"], 1, "KeyError: 'wolf'. Run the command again with --debug for the trace."),
-        (["count", "fail=full"], 1, "The disk is full: .*output=FOLDER."),
-        (["count", "fail=stop"], 130, "Interrupted[.] .*"),
-        (["count", "flock.numertor=4"], 2, "There is no setting flock.numertor. Did you mean flock.numerator[?]"),
-        (["count", "flock=large", "flock.numratr=4"], 2, ".*Did you mean flock.numerator[?]"),
-        (["count", "shepherd=[ann,bobb]"], 2, "There is no option shepherd=bobb. Did you mean shepherd=bob[?]"),
-        (["count", "flock=larg"], 2, ".*Did you mean flock=large[?]"),
-        (["count", "flock=xyz"], 2, ".*Options of flock: borrowed, large, .*"),
-        (["count", "flok=large"], 2, ".*Did you mean flock[?]"),
-        (["count", "flock=missing"], 2, "The setting flock.numerator is required. Add flock.numerator=VALUE."),
-        (["count", "flock=strange"], 2, "flock._target_=os.path.basename is outside .* ILP_TARGETS."),
-        (["count", "flock=borrowed"], 2, "flock._target_=fractions.math.factorial is outside .*"),
-        (["count", "flock=refused"], 2, "Fraction[(]1, 0[)] [(]setting: flock[)]."),
-        (["count", "+flock.bogus=3"], 2, ".*unexpected keyword argument 'bogus' [(]setting: flock[)]."),
-        (["count", "tired=("], 2, "Cannot read the setting 'tired=[(]'[.] Put quotes around .*"),
-        (["count", "fail=a,b"], 2, r"fail=a,b names several values[.] Write a list .* 'fail=\[a,b\]'[.] Or add -m .*"),
-        (["count", "shepherd=ann,bob"], 2, r".*: 'shepherd=\[ann,bob\]'[.] Or add -m to run the task once for each .*"),
-        (["count", "flock=small,large"], 2, "flock=small,large names several values[.] Choose one, or add -m .*"),
-        (["count", "tired=true,false"], 2, ".* Choose one, or add -m .*"),
-        (["count", "fail=range(1,3)"], 2, ".* Choose one, or add -m .*"),
-        (["count", "output=a,b"], 2, ".* put quotes around it: \"output='a,b'\"[.] Or choose one, or add -m .*"),
-        (["count", "--bogus"], 2, "Unrecognized arguments: --bogus; .*"),
-        (["count", "-m", "--cfg", "job"], 2, "Only one of --run, --multirun, .*"),
-        (["count", "--config-dir", "nowhere"], 2, "--config-dir=nowhere is not a folder. .*"),
-        (["cont"], 2, "There is no task cont. Did you mean count[?]"),
-        (["-m", "count"], 2, "Name the task before -m: .*"),
-        (["count", "output=count.yaml"], 1, "Cannot use .*count.yaml.*: Not a directory. .*output=FOLDER."),
-    ],
-)
-def test_each_error_is_one_line_with_advice(ilp, tmp_path, words, code, line):
-    (tmp_path / "count.yaml").touch()
-    got, _, err = ilp(*words)
-    assert got == code
-    lines = [text for text in err.splitlines() if text != "counting"]
-    assert len(lines) == 1
-    assert re.fullmatch(f"ilp: {line}", lines[0])
-
-
 @pytest.mark.parametrize("by", ["flag", "variable"])
 def test_debug_raises_the_error_with_its_trace(configs, monkeypatch, by):
     monkeypatch.setattr(sys, "argv", ["ilp"])
@@ -176,44 +102,6 @@ def test_two_runs_in_one_folder_are_refused(ilp):
     assert "belongs to a run that has not finished" in err
 
 
-def test_multirun_runs_every_value_with_flags_anywhere(ilp, tmp_path):
-    code, out, _ = ilp("count", "name=x", "-m", "flock=small,large", "tired=true")
-    head, table = out.split("Sweep of 2 runs\n")
-    assert (code, head) == (0, "3 sheep, 2 shepherds, x\n400 sheep, 2 shepherds, x\n")
-    assert table.startswith(
-        "    0  flock=small  done, without scores\n    1  flock=large  done, without scores\nTable: "
-    )
-    found = sorted(path.parent.name for path in tmp_path.glob("outputs/count/multirun/*-x/*/count.txt"))
-    assert found == ["0", "1"]
-    assert not (tmp_path / "outputs/count/latest").exists()
-
-
-def test_multirun_continues_after_an_error_and_reports_it(ilp, tmp_path):
-    code, out, err = ilp("count", "-m", "fail=input,null")
-    assert code == 1
-    assert out.startswith(
-        "3 sheep, 2 shepherds, run\nSweep of 2 runs\n    0  fail=input  FAILED: The flock has no sheep"
-    )
-    (table,) = tmp_path.glob("outputs/count/multirun/*-run/sweep.csv")
-    rows = csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines())
-    assert [row["overrides"] for row in rows] == ["fail=input", "fail=null"]
-    assert "The flock has no sheep" in err
-
-
-def test_the_table_of_a_sweep_has_the_decimal_mark_of_its_runs(ilp, tmp_path):
-    ilp("count", "-m", "flock=small,large", "+decimal=comma")  # runs fail, since this task has no decimal mark
-    (table,) = tmp_path.glob("outputs/count/multirun/*-run/sweep.csv")
-    assert table.read_text(encoding="utf-8-sig").startswith("run;overrides;forecaster;")
-
-
-def test_a_kit_is_not_written_by_a_sweep(tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["ilp"])
-    assert App(find_configs()).run(["backtest", "-m", "kit=new", "backtest.test_periods=4,8"]) == 2
-    assert "kit=new cannot be set together with -m" in capfd.readouterr().err
-    assert not list(tmp_path.iterdir())
-
-
 def test_settings_can_be_shown_without_running(ilp, tmp_path):
     code, out, _ = ilp("count", "--cfg", "job", "flock=large")
     assert code == 0
@@ -232,26 +120,6 @@ def test_an_experiment_may_set_keys_of_other_tasks_but_no_unknown_key(ilp):
     code, _, err = ilp("count", "experiment=wrong")
     assert code == 1
     assert "unexpected keyword argument 'rulled'" in err
-
-
-def test_settings_of_models_not_chosen_are_dropped_and_misspelt_models_stay():
-    chosen = {"ewma": {"_target_": "ilp_models.model.means.ewma.EWMA"}}
-    given = {"model": {**chosen, "kde": {"window": 3}, "kdee": {"window": 3}}}
-    assert drop_unused(given, ["model"], [], ["ewma", "kde"]) == {"model": {**chosen, "kdee": {"window": 3}}}
-
-
-def test_config_dir_adds_options_and_replaces_none(ilp, tmp_path):
-    own = tmp_path / "my own" / "flock"
-    own.mkdir(parents=True)
-    (own / "mine.yaml").write_text("# My sheep\n_target_: fractions.Fraction\nnumerator: 11\n")
-    (own / "small.yaml").write_text("_target_: fractions.Fraction\nnumerator: 12\n")
-    where = ("--config-dir", str(own.parent))
-    assert ilp("count", "flock=mine", *where)[1].startswith("11 sheep")
-    code, _, err = ilp("count", "flock=small", *where)
-    assert code == 2
-    assert "small.yaml would not be read, because flock=small is a packaged option. Rename your file." in err
-    assert "My sheep" in ilp("count", "--help", *where)[1]
-    assert "Did you mean flock=mine?" in ilp("count", "flock=mien", *where)[2]
 
 
 @pytest.mark.parametrize("flag", [("--config-dir", "my own"), ("--config-dir=my own",)])

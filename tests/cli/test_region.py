@@ -2,10 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +9,7 @@ import pytest
 
 from ilp_models.cli import jurisdiction_run
 from ilp_models.cli.app import App, find_configs
-from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run
+from ilp_models.cli.jurisdiction_run import JurisdictionRun
 from ilp_models.cli.region import RegionRun, fingerprint, run_all
 from ilp_models.cli.settings import Settings
 from ilp_models.compute.dask_cluster import DaskCluster
@@ -24,22 +20,6 @@ from ilp_models.domain.region_plan import RegionPlan
 from ilp_models.pipeline.region import is_readable, read_region, write_region
 from ilp_models.pipeline.run_folder import RunFolder
 
-CITY = """\
-# @package _global_
-# {name}
-defaults:
-  - override /data: simulated
-data:
-  seed: {seed}
-  size_km: 3
-  districts: 3
-  weeks: 60
-  west: {west}
-neighbours:
-  jurisdictions: [{neighbour}]
-audit:
-  land_share: 0.1
-"""
 SMALL = ("model=[ewma]", "forecaster=ewma", "tracking=memory", "export.formats=[parquet,csv]")
 NORTH_WORDS = ("model=[ewma]", "grid.size=750")
 
@@ -53,16 +33,6 @@ class Recorded:
     def map(self, _, tasks, *__):
         self.jobs += tasks
         return [jurisdiction_run.JurisdictionResult(job.name, self.state, job.folder) for job in tasks]
-
-
-@pytest.fixture
-def options(tmp_path):
-    """Return a folder of options with two small neighbours."""
-    folder = tmp_path / "mine" / "jurisdiction"
-    folder.mkdir(parents=True)
-    for name, seed, west, neighbour in (("north", 1, 680_000, "south"), ("south", 2, 683_000, "")):
-        (folder / f"{name}.yaml").write_text(CITY.format(name=name, seed=seed, west=west, neighbour=neighbour))
-    return folder.parent
 
 
 def region_run(options, region, *overrides, task="forecast"):
@@ -145,22 +115,6 @@ def test_a_misspelt_group_of_settings_is_not_left_out(options):
     assert all("no setting gird.size" in one.error for one in results)
 
 
-@pytest.mark.parametrize(
-    ("names", "words"),
-    [
-        ("[north, south]", "add to {}/region/pair.yaml: settings: [data.weeks=26]"),
-        ("[toronto, north]", "add to {}/region/pair.yaml: exceptions: {{north: [data.weeks=26]}}"),
-    ],
-)
-def test_a_setting_of_some_data_options_belongs_in_the_file_of_the_region(options, capsys, monkeypatch, names, words):
-    monkeypatch.setattr("sys.argv", ["ilp"])
-    (options / "region").mkdir()
-    target = "# A region\n_target_: ilp_models.domain.region_plan.RegionPlan\n"
-    (options / "region" / "pair.yaml").write_text(f"{target}jurisdictions: {names}\n")
-    assert App(find_configs()).run(["weekly", "region=pair", "data.weeks=26", f"--config-dir={options}"]) == 2
-    assert words.format(options) in capsys.readouterr().err
-
-
 def test_a_shared_setting_of_some_data_options_belongs_in_the_exceptions(options):
     region = {"jurisdictions": ["toronto", "north"], "settings": ["data.weeks=58"]}
     toronto, north = region_run(options, region, "model=[ewma]", "forecaster=ewma").run(Recorded())
@@ -239,35 +193,6 @@ def test_the_fingerprint_knows_settings_files_and_code(options, tmp_path, monkey
     assert fingerprint(config) != changed
 
 
-def test_a_process_that_the_system_stops_is_started_once_more_in_another_folder(monkeypatch, tmp_path):
-    home = tmp_path / "run"
-    started = []
-
-    def killed_once(words):
-        folder = Path(words[-1].removeprefix("hydra.run.dir="))
-        folder.mkdir()
-        started.append(folder.name)
-        return (-9, "", 0) if len(started) == 1 else (0, "", 321)
-
-    monkeypatch.setattr(jurisdiction_run, "_start", killed_once)
-    result = JurisdictionRun("north", ("forecast",), str(home), "f").run()
-    assert (result.state, result.attempts, result.peak_mb) == (RunState.DONE, 2, 321)
-    assert started == ["run", "run-2"]
-    assert finished_run(Path(result.folder), "f") == tmp_path / "run-2"
-    assert finished_run(Path(result.folder), "g") is None
-    monkeypatch.setattr(jurisdiction_run, "_start", lambda _: (-9, "", 0))
-    result = JurisdictionRun("north", ("forecast",), str(home), "f").run()
-    assert (result.state, result.attempts) == (RunState.FAILED, 2)
-    assert "SIGKILL" in result.error
-
-
-def test_a_damaged_record_counts_as_not_finished(tmp_path):
-    assert finished_run(tmp_path / "none", "f") is None
-    for text in ("", "[1]", "{}", '{"fingerprint": null}'):
-        (tmp_path / "jurisdiction.json").write_text(text)
-        assert finished_run(tmp_path, "f") is None
-
-
 def test_what_a_lost_worker_left_out_is_run_again_once(tmp_path):
     jobs = [
         JurisdictionRun(name, ("forecast",), str(tmp_path / name / "now"), name) for name in ("north", "south", "west")
@@ -289,22 +214,6 @@ def test_what_a_lost_worker_left_out_is_run_again_once(tmp_path):
     results = run_all(jobs, compute)
     assert {one.name: one.state for one in results} == dict.fromkeys(("north", "south", "west"), RunState.DONE)
     assert [job.name for job in compute.jobs] == ["south", "west"]
-
-
-@pytest.mark.slow
-def test_a_process_ends_with_its_parent():
-    waits = "from ilp_models.cli.jurisdiction_run import _end_with_parent as wait; wait()"
-    program = (
-        f"import subprocess, sys; one = subprocess.Popen([sys.executable, '-c', {waits!r}], stdin=subprocess.PIPE); "
-        "print(one.pid, flush=True); one.wait()"
-    )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
-        child = int(parent.stdout.readline())
-        parent.send_signal(signal.SIGKILL)
-    until = time.monotonic() + 60
-    while Path(f"/proc/{child}").exists() and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not Path(f"/proc/{child}").exists()
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from ilp_models.cli.region import run_all
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.region import RunState
 from ilp_models.pipeline.region import read_region, write_region
-from tests.cli.test_region import SMALL, Recorded, options, region_run  # noqa: F401 - a fixture
+from tests.cli.test_region import SMALL, Recorded, region_run
 
 # The stages of a week: what kills itself, and at which call. The last one has written its line of the register.
 STAGES = {
@@ -95,7 +95,7 @@ def lines_of(run):
 
 
 @pytest.mark.slow
-def test_a_worker_killed_in_any_stage_loses_nothing_and_decides_nothing(options, attempts):  # noqa: F811
+def test_a_worker_killed_in_any_stage_loses_nothing_and_decides_nothing(options, attempts):
     run, planned = region_run(options, {"jurisdictions": ["north"]}, *WEEK, task="weekly"), Recorded()
     run.run(planned)
     home = run.output / "north" / "weekly"
@@ -136,7 +136,7 @@ data:
 
 
 @pytest.mark.slow
-def test_records_without_events_or_with_other_types_are_named_and_stop_nothing(options, attempts, tmp_path):  # noqa: F811
+def test_records_without_events_or_with_other_types_are_named_and_stop_nothing(options, attempts, tmp_path):
     days = pd.date_range("2019-01-07 12:00", "2020-03-01 12:00", freq="D")
     rows = pd.DataFrame({"when": days, "what": "fraud", "e": 683_000 + 100 * (days.day_of_year % 20), "n": 4_800_100})
     for name, table in (("empty", rows.iloc[:0]), ("other", rows)):

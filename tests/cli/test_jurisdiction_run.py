@@ -1,0 +1,56 @@
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ilp_models.cli import jurisdiction_run
+from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run
+from ilp_models.domain.region import RunState
+
+
+def test_a_process_that_the_system_stops_is_started_once_more_in_another_folder(monkeypatch, tmp_path):
+    home = tmp_path / "run"
+    started = []
+
+    def killed_once(words):
+        folder = Path(words[-1].removeprefix("hydra.run.dir="))
+        folder.mkdir()
+        started.append(folder.name)
+        return (-9, "", 0) if len(started) == 1 else (0, "", 321)
+
+    monkeypatch.setattr(jurisdiction_run, "_start", killed_once)
+    result = JurisdictionRun("north", ("forecast",), str(home), "f").run()
+    assert (result.state, result.attempts, result.peak_mb) == (RunState.DONE, 2, 321)
+    assert started == ["run", "run-2"]
+    assert finished_run(Path(result.folder), "f") == tmp_path / "run-2"
+    assert finished_run(Path(result.folder), "g") is None
+    monkeypatch.setattr(jurisdiction_run, "_start", lambda _: (-9, "", 0))
+    result = JurisdictionRun("north", ("forecast",), str(home), "f").run()
+    assert (result.state, result.attempts) == (RunState.FAILED, 2)
+    assert "SIGKILL" in result.error
+
+
+def test_a_damaged_record_counts_as_not_finished(tmp_path):
+    assert finished_run(tmp_path / "none", "f") is None
+    for text in ("", "[1]", "{}", '{"fingerprint": null}'):
+        (tmp_path / "jurisdiction.json").write_text(text)
+        assert finished_run(tmp_path, "f") is None
+
+
+@pytest.mark.slow
+def test_a_process_ends_with_its_parent():
+    waits = "from ilp_models.cli.jurisdiction_run import _end_with_parent as wait; wait()"
+    program = (
+        f"import subprocess, sys; one = subprocess.Popen([sys.executable, '-c', {waits!r}], stdin=subprocess.PIPE); "
+        "print(one.pid, flush=True); one.wait()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        child = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 60
+    while Path(f"/proc/{child}").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{child}").exists()
