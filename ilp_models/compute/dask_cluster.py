@@ -46,6 +46,15 @@ class DaskCluster:
     ------
     InputError
         Unless exactly one of ``address`` and ``cluster`` is given, or if a number is not usable.
+
+    Examples
+    --------
+    >>> running = DaskCluster("tcp://10.0.0.5:8786")
+    >>> DaskCluster(cluster="local", workers=4, memory_limit="4GB").workers
+    4
+    >>> DaskCluster()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ilp_models.domain.errors.InputError: compute.address=None and compute.cluster=None: set the address of a ...
     """
 
     address: str | None = None

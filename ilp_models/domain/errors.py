@@ -9,27 +9,90 @@ from typing import Final
 
 
 class IlpError(Exception):
-    """Base of every error that the command line shows as one line, without a trace."""
+    """Base of every error that the command line shows as one line, without a trace.
 
-    def __init__(self, problem: str = "", advice: str = "") -> None:
-        super().__init__(f"{problem} {advice}" if advice else problem)
-        self.problem, self.advice = problem, advice
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> try:
+    ...     ilp.SimulatedCity(weeks=0)
+    ... except ilp.IlpError as error:
+    ...     print(type(error).__name__)
+    InputError
+    """
+
+    def __str__(self) -> str:
+        """Return what is wrong and, if it was given apart, what to do."""
+        return " ".join(map(str, self.args))
+
+    @property
+    def problem(self) -> str:
+        """What is wrong; the whole message if no advice was given apart."""
+        return str(self.args[0]) if self.args else ""
+
+    @property
+    def advice(self) -> str:
+        """What to do, where it was given apart from what is wrong; otherwise empty."""
+        return " ".join(map(str, self.args[1:]))
 
 
 class InputError(IlpError, ValueError):
-    """Records, files or settings that cannot be used."""
+    """Records, files or settings that cannot be used.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> ilp.SquareGrid(-500)
+    Traceback (most recent call last):
+    ilp_models.domain.errors.InputError: grid.size=-500 must be a number of metres, at least 10.
+    """
 
 
 class NotRunError(IlpError):
-    """A forecaster cannot run on these records, for example because there are too few events."""
+    """A forecaster cannot run on these records, for example because there are too few events.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=12).read()
+    >>> try:
+    ...     ilp.make_forecast(ilp.LightGBM(), events, ilp.SquareGrid(1000))
+    ... except ilp.NotRunError as error:
+    ...     print(error)
+    LightGBM could not run: 12 known weeks leave 7 to learn from; at least 8 are needed. Give more data.
+    """
 
 
 class StorageError(IlpError):
-    """A folder, a stored forecast or the tracking store cannot be read or written."""
+    r"""A folder, a stored forecast or the tracking store cannot be read or written.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> size = (folder / "damaged.jsonl").write_text("no entry\n")
+    >>> try:
+    ...     ilp.Register(folder / "damaged.jsonl").verify()
+    ... except ilp.StorageError as error:
+    ...     print(error.advice)
+    Restore the register from a copy.
+    """
 
 
 class WithheldError(IlpError):
-    """An action needs an admitting decision, and no decision covers it."""
+    """An action needs an admitting decision, and no decision covers it.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=12).read()
+    >>> forecast = ilp.make_forecast(ilp.MovingAverage(4), events, ilp.SquareGrid(1000))
+    >>> file = forecast.to_file(folder / "forecast.parquet")
+    >>> try:
+    ...     ilp.load_approved(folder)
+    ... except ilp.WithheldError as error:
+    ...     print(error.advice)
+    Run the audit, or export with grade=research.
+    """
 
 
 UNFINISHED: Final = "UNFINISHED"  # the file in the folder of a run that has not finished

@@ -132,6 +132,16 @@ def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
         the checklist cannot be used, or a report with groups has no permitted recipient.
     StorageError, WithheldError
         If the register or a file of the decided run was changed.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=60).read()
+    >>> description = ilp.describe_events(events, ilp.SquareGrid(1000), parts=[ilp.Concentration()])
+    >>> page = ilp.write_description(description, folder / "runs" / "describe" / "first")
+    >>> brief = ilp.compile_brief(folder / "runs", register=folder / "runs" / "register.jsonl")
+    >>> [section.title for section in brief.evidence]
+    ['What was recorded']
     """
     moment = now()
     if recipients and groups is None:

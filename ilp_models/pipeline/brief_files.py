@@ -43,6 +43,16 @@ def write_brief(brief: Brief, folder: str | Path, *, length: str = ALL_LENGTHS) 
         If the length is unknown.
     StorageError
         If a file cannot be written.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=60).read()
+    >>> description = ilp.describe_events(events, ilp.SquareGrid(1000), parts=[ilp.Concentration()])
+    >>> page = ilp.write_description(description, folder / "runs" / "describe" / "first")
+    >>> brief = ilp.compile_brief(folder / "runs", register=folder / "runs" / "register.jsonl")
+    >>> [file.name for file in ilp.write_brief(brief, folder / "report", length="policy")]
+    ['policy.html', 'policy.docx', 'readiness.html', 'readiness.csv', 'brief.json']
     """
     if length != ALL_LENGTHS:
         check_length(length)

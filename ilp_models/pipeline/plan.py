@@ -122,6 +122,20 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
         constraint, an audited limit or the largest share.
     InputError
         If a setting or an override cannot be used.
+
+    Examples
+    --------
+    Effort follows from a decision, so a forecast without one is refused:
+
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=12).read()
+    >>> forecast = ilp.make_forecast(ilp.MovingAverage(4), events, ilp.SquareGrid(1000))
+    >>> file = forecast.to_file(folder / "forecast.parquet")
+    >>> try:
+    ...     ilp.allocate_effort(folder, chosen_by="Duty planner", reason="the usual plan")
+    ... except ilp.WithheldError as error:
+    ...     print(error.advice)
+    Run the audit, or export with grade=research.
     """
     if not str(chosen_by or "").strip() or not str(reason or "").strip():
         msg = "An allocation needs a person and a reason. Set chosen_by and reason."

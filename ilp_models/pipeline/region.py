@@ -70,6 +70,16 @@ def read_region(
     ------
     InputError
         If parts or population name an unknown jurisdiction, or residents are not above 0.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=60).read()
+    >>> description = ilp.describe_events(events, ilp.SquareGrid(1000), parts=[ilp.Concentration()])
+    >>> page = ilp.write_description(description, folder / "north")
+    >>> region = ilp.read_region({"north": folder / "north", "south": folder / "south"}, task="describe")
+    >>> region, region.missing
+    (<Region region: describe of 1 of 2 jurisdictions>, ('south',))
     """
     if isinstance(runs, Mapping):
         runs = [JurisdictionResult(one, RunState.DONE, str(folder)) for one, folder in runs.items()]
@@ -123,6 +133,16 @@ def write_region(region: Region, folder: str | Path) -> list[Path]:
     ------
     StorageError
         If a file cannot be written.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=60).read()
+    >>> description = ilp.describe_events(events, ilp.SquareGrid(1000), parts=[ilp.Concentration()])
+    >>> page = ilp.write_description(description, folder / "north")
+    >>> region = ilp.read_region({"north": folder / "north", "south": folder / "south"}, task="describe")
+    >>> [file.name for file in ilp.write_region(region, folder / "region")]
+    ['region.html', 'totals.csv', 'rates.csv', 'region.json']
     """
     return _write_region(region, Path(folder))
 

@@ -93,8 +93,8 @@ class RunFolder:
         self.require_format()
         path = self.folder / "decision.json"
         if not os.path.lexists(path):
-            msg = f"{self.folder} has no decision.json. Run the audit, or export with grade=research."
-            raise WithheldError(msg)
+            msg = f"{self.folder} has no decision.json."
+            raise WithheldError(msg, "Run the audit, or export with grade=research.")
         try:
             text = file_in_folder(self.folder, path.name).read_text(encoding="utf-8")
             return Decision.from_dict(json.loads(text))
@@ -241,6 +241,20 @@ def load_approved(
     ------
     WithheldError
         If any of this does not hold.
+
+    Examples
+    --------
+    A forecast that was not audited has no decision yet:
+
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=12).read()
+    >>> forecast = ilp.make_forecast(ilp.MovingAverage(4), events, ilp.SquareGrid(1000))
+    >>> file = forecast.to_file(folder / "forecast.parquet")
+    >>> try:
+    ...     ilp.load_approved(folder)
+    ... except ilp.WithheldError as error:
+    ...     print(error.advice)
+    Run the audit, or export with grade=research.
     """
     earlier = RunFolder.from_path(_folder(str(source), tracking))
     decision = earlier.permitted_decision(Register.from_path(register), trusted_keys)

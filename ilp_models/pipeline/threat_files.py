@@ -45,6 +45,18 @@ def write_threat_assessment(
     ------
     StorageError
         If a file cannot be written.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=120).read()
+    >>> year = ilp.LongHorizons(city_months=12, area_months=0, city_days=0, origins=0)
+    >>> mean, one = ilp.SeriesMean(train_periods=24), ilp.LocalProcesses(1)
+    >>> totals = ilp.forecast_totals(events, mean, long_horizons=year, compute=one)
+    >>> harm = [ilp.load_harm_set("csi_2009"), ilp.load_harm_set("ons_css")]
+    >>> assessment = ilp.assess_threats(events, harm, totals=totals, ranking=ilp.RankDraws(1000))
+    >>> [file.name for file in ilp.write_threat_assessment(assessment, folder / "assessment")][-2:]
+    ['assessment.html', 'assessment.json']
     """
     folder = Path(folder)
     tables = {

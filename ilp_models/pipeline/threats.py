@@ -88,6 +88,18 @@ def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with 
         If fewer than two harm sets are given, a set lacks a crime type, or a file cannot be used.
     NotRunError
         If the records are shorter than the forecast needs.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=120).read()
+    >>> year = ilp.LongHorizons(city_months=12, area_months=0, city_days=0, origins=0)
+    >>> mean, one = ilp.SeriesMean(train_periods=24), ilp.LocalProcesses(1)
+    >>> totals = ilp.forecast_totals(events, mean, long_horizons=year, compute=one)
+    >>> harm = [ilp.load_harm_set("csi_2009"), ilp.load_harm_set("ons_css")]
+    >>> assessment = ilp.assess_threats(events, harm, totals=totals, ranking=ilp.RankDraws(1000))
+    >>> assessment.first  # crime types that can be the first threat under one of the harm sets
+    ('assault', 'robbery', 'vehicle_theft')
     """
     inputs, scheme, ranking = inputs or ThreatInputs(), judgements or JudgementScheme(), ranking or RankDraws()
     sets = sets_side_by_side(harm_sets)

@@ -185,8 +185,13 @@ def forecast_totals(
 
     Examples
     --------
-    >>> settings = LongHorizons(city_months=12, area_months=0, city_days=0, origins=0)
-    >>> totals = forecast_totals(events, SeriesMean(train_periods=24), long_horizons=settings)  # doctest: +SKIP
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(size_km=2, districts=2, weeks=120).read()
+    >>> year = ilp.LongHorizons(city_months=12, area_months=0, city_days=0, origins=0)
+    >>> mean, one = ilp.SeriesMean(train_periods=24), ilp.LocalProcesses(1)
+    >>> totals = ilp.forecast_totals(events, mean, long_horizons=year, compute=one)
+    >>> f"{totals.next_year()['next_12_months'].max():,.0f} crimes are expected in the next 12 months"
+    '16,524 crimes are expected in the next 12 months'
     """
     model, settings = model or SeriesMean(), long_horizons or LongHorizons()
     compute = compute or LocalProcesses()

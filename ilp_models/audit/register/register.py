@@ -133,8 +133,8 @@ class Register:
         moments, digests, entries = [""], [_START], []
         for number, line in enumerate(lines, start=1):
             if fault := _fault(line, number, digests[-1], moments[-1]):
-                msg = f"{self.path}, line {number}: {fault}. Restore the register from a copy."
-                raise StorageError(msg)
+                msg = f"{self.path}, line {number}: {fault}."
+                raise StorageError(msg, "Restore the register from a copy.")
             entries.append(_entry(line))
             moments.append(json.loads(line)["moment"])
             digests.append(_digest(line))
