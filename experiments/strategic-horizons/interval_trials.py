@@ -45,6 +45,7 @@ def score_intervals(task: "run.Task", every: int) -> list[dict[str, object]]:
         keys = dict(zip(KEYS, (task.setting, *names), strict=True))
         rows.append(
             {"series": task.series, **keys, "coverage_90": cover, "coverage_if_right": right, "score": score / naive}
+            | {"share": np.nan}
         )
     return rows
 
@@ -83,15 +84,19 @@ def uncertain_smoothing(counts: Floats, horizon: int, cycle: int, fitted: int) -
     return (weights @ one_step) + np.arange(horizon) * (weights @ (one_step * SMOOTHING**2))
 
 
+def noise_around_trend(counts: Floats, cycle: int, fitted: int) -> float:
+    """Return the variance of counts around a trend and a season."""
+    time = np.arange(len(counts))
+    columns = np.column_stack([time, *(time % cycle == phase for phase in range(cycle))]).astype(float)
+    left = counts - columns @ np.linalg.lstsq(columns, counts, rcond=None)[0]
+    return float((left**2).sum() / (len(counts) - fitted))
+
+
 def season_changes(counts: Floats, horizon: int, cycle: int, fitted: int) -> Floats:
     """Return variances of a level that drifts as the means of whole seasons changed, less the noise in these means."""
     if (counts == counts[0]).all():
         return np.zeros(horizon)
-    columns = np.column_stack(
-        [np.arange(len(counts)), *(np.arange(len(counts)) % cycle == phase for phase in range(cycle))]
-    ).astype(float)
-    left = counts - columns @ np.linalg.lstsq(columns, counts, rcond=None)[0]
-    noise = (left**2).sum() / (len(counts) - fitted)
+    noise = noise_around_trend(counts, cycle, fitted)
     whole = counts[len(counts) % cycle :].reshape(-1, cycle).mean(axis=1)
     change = (np.diff(whole) ** 2).mean() - 2 * noise / cycle
     # means of two adjacent seasons of a random walk differ by this share of its variance a period
@@ -101,32 +106,31 @@ def season_changes(counts: Floats, horizon: int, cycle: int, fitted: int) -> Flo
 
 def pool(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Return means over the series of each setting and combination."""
-    return (
-        pd.DataFrame(rows)
-        .groupby(KEYS, sort=False)
-        .agg(
-            series=("series", "nunique"),
-            coverage_90=("coverage_90", "mean"),
-            coverage_if_right=("coverage_if_right", "mean"),
-            interval_score=("score", "mean"),
-        )
-        .reset_index()
+    table = pd.DataFrame(rows).groupby(KEYS, sort=False)
+    pooled = table.agg(
+        series=("series", "nunique"),
+        coverage_90=("coverage_90", "mean"),
+        coverage_if_right=("coverage_if_right", "mean"),
+        interval_score=("score", "mean"),
+        share=("share", "median"),
     )
+    return pooled.reset_index()
 
 
 def intervals_table(pooled: pd.DataFrame) -> str:
     """Return every combination, the best score first within a setting, and whether it is within the limits."""
     lines = [
         "| setting | variance | degrees of freedom | level | changes | series | 90 % intervals cover | if right | "
-        "within 3 points | interval score |",
-        "|---|---|---|---|---:|---:|---:|---:|---|---:|",
+        "within 3 points | interval score | share |",
+        "|---|---|---|---|---:|---:|---:|---:|---|---:|---:|",
     ]
     for _, row in pooled.sort_values(["setting", "interval_score"], kind="stable").iterrows():
         names = [row[name] for name in KEYS[1:]]
         changes = sum(one != today for one, today in zip(names, TODAY, strict=True))
         near = "yes" if abs(row["coverage_90"] - row["coverage_if_right"]) <= run.TOLERANCE else "no"
+        share = "" if np.isnan(row["share"]) else f"{row['share']:.3f}"
         lines.append(
             f"| {row['setting']} | {' | '.join(names)} | {changes} | {row['series']} | {row['coverage_90']:.1%} | "
-            f"{row['coverage_if_right']:.1%} | {near} | {row['interval_score']:.3f} |"
+            f"{row['coverage_if_right']:.1%} | {near} | {row['interval_score']:.3f} | {share} |"
         )
     return "\n".join(lines)

@@ -144,6 +144,7 @@ def score(task: Task) -> list[tuple[object, ...]]:
         each = [one.moments(known, task.horizon, seasons) for one in METHODS]
         chosen = [moments for moments, name in zip(each, names, strict=False) if name in members]
         mean, variance = np.stack([*each, average_moments(chosen)], axis=1)  # (methods, horizon); each is fitted once
+        variance[-1] += best.drift_variance(known, task.horizon, UNITS[task.setting])
         low, high, share = interval(mean, variance)
         right.append(share.mean(axis=1))
         totals.append(recorded.sum())

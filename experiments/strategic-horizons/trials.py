@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import run
+from drift_trials import choose_shares, score_shares
 from interval_trials import intervals_table, pool, score_intervals
 
 import ilp_models as ilp
@@ -44,15 +45,16 @@ def main(words: list[str]) -> int:
     data = Path(words[0])
     days = [task for task in run.city_days(data) if not run.is_test(task.setting, task.series)]
     months = [task for task in run.city_months(data) if not run.is_test(task.setting, task.series)]
-    made = ilp.LocalProcesses().map(score_both, [*days, *months], "series")
-    table = pd.DataFrame([row for part, _ in made for row in part])
+    made = ilp.LocalProcesses().map(score_all, [*days, *months], "series")
+    table = pd.DataFrame([row for part, _, _ in made for row in part])
     keys = ["setting", "members", "cycles", "variance"]
     pooled = table.groupby(keys, sort=False).agg(
         series=("series", "nunique"), relative_error=("relative_error", "mean"), coverage_90=("coverage_90", "mean")
     )
     pooled = pooled.reset_index()
     pooled.round(6).to_csv(FOLDER / "trials.csv", index=False, lineterminator="\n")
-    intervals = pool([row for _, part in made for row in part])
+    drifts = choose_shares(pd.concat([part for _, _, part in made], ignore_index=True))
+    intervals = pool([row for _, part, _ in made for row in part] + drifts)
     intervals.round(6).to_csv(FOLDER / "interval_trials.csv", index=False, lineterminator="\n")
     page = FOLDER / "README.md"
     text = page.read_text(encoding="utf-8")
@@ -63,10 +65,10 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def score_both(task: "run.Task") -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """Return the trials of members and those of intervals in one series."""
+def score_all(task: "run.Task") -> tuple[list[dict[str, object]], list[dict[str, object]], pd.DataFrame]:
+    """Return the trials of members, and those of both lists of intervals, in one series."""
     every = EVERY_DAY if task.setting == "city days" else EVERY_MONTH
-    return score_trials(task), score_intervals(task, every)
+    return score_trials(task), score_intervals(task, every), score_shares(task, every)
 
 
 def score_trials(task: "run.Task") -> list[dict[str, object]]:

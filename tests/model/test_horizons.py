@@ -9,7 +9,7 @@ import pytest
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.model.long_horizons.horizons import LongHorizons, forecast_origin, hierarchies, whole_months
-from ilp_models.model.long_horizons.methods import ETS, LinearTrend, SeasonalNaive
+from ilp_models.model.long_horizons.methods import ETS, LinearTrend, SeasonalNaive, SeriesMean
 from tests.model.long_city import city_events
 
 SHORT = LongHorizons(city_months=12, area_months=12, city_days=14, train_days=60, origins=2, area_origins=1)
@@ -49,6 +49,15 @@ def test_city_areas_and_types_add_up_in_every_period():
         assert table["(all)", "all", month] == pytest.approx(sum(parts))
         assert table["(all)", "A", month] == pytest.approx(parts[0] + parts[2])
         assert table["district 2", "all", month] == pytest.approx(parts[2] + parts[3])
+
+
+def test_a_drift_of_the_level_widens_intervals_and_does_not_move_the_reconciled_counts():
+    none, some = (origin(city_events(), SeriesMean(members=(LinearTrend(),), drift=drift)) for drift in (0, 0.05))
+    np.testing.assert_array_equal(none.expected, some.expected)
+    added, most = some.variance - none.variance, (0.05 * some.counts.mean(axis=1, keepdims=True)) ** 2
+    assert (added >= 0).all()
+    assert (added <= most * np.arange(1, 13) + 1e-9).all()  # less where chance alone is wider than the method says
+    assert some.next_year()["high"].sum() > none.next_year()["high"].sum()
 
 
 def test_days_have_the_city_alone_and_their_own_length_of_training():

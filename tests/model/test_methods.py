@@ -74,6 +74,24 @@ def test_the_mean_is_that_of_its_members_and_its_variance_that_of_a_mixture():
         SeriesMean(members=()).forecast_series(months(values), 3)
 
 
+def test_a_drift_of_the_level_widens_later_intervals_and_moves_no_expected_count():
+    values = np.random.default_rng(4).poisson(400 + np.tile(WAVE, 3)).astype(float)
+    narrow, wide = (SeriesMean(drift=drift).forecast_series(months(values), 36) for drift in (0, 0.05))
+    np.testing.assert_array_equal(wide["expected"], narrow["expected"])
+    added = (wide["q95"] - wide["q05"]) - (narrow["q95"] - narrow["q05"])
+    assert (added >= 0).all()
+    assert added.iloc[35] > 3 * added.iloc[0]
+    method = SeriesMean(drift=0.05)
+    np.testing.assert_allclose(
+        method.drift_variance(values, 36, "month"), (0.05 * values.mean()) ** 2 * np.arange(1, 37)
+    )
+    by_day, by_month = (method.drift_variance(values[None], 365, unit)[0] for unit in ("day", "month"))
+    assert by_day[364] == pytest.approx(by_month[11])  # a year of days is a year of months
+    assert not ETS().drift_variance(values, 6, "month").any()
+    with pytest.raises(InputError, match="drift=-1 is not a share"):
+        SeriesMean(drift=-1).forecast_series(months(values), 3)
+
+
 @pytest.mark.parametrize("seasons", [(12,), ()])
 def test_the_mean_can_be_made_from_members_that_were_fitted_before(seasons):
     method = SeriesMean()

@@ -92,6 +92,13 @@ def test_tables_say_what_is_reached_and_where_a_naive_forecast_wins(experiment):
     assert "2 of 5 series" in tables["wins"]
 
 
+def test_the_default_drift_is_the_share_that_the_trials_chose(experiment):
+    trials = pd.read_csv(experiment.FOLDER / "interval_trials.csv")
+    trials = trials[(trials["level"] == "added drift by interval score") & (trials["degrees_of_freedom"] == "normal")]
+    by_setting = trials.set_index("setting")["share"]
+    assert by_setting["city days"] == ilp.SeriesMean().drift  # learned from every series of months
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="the counts of cities by month are not next to the checkout")
 def test_the_protocol_is_the_stated_one_and_a_short_run_gives_finite_errors(experiment):
     settings = {"city months": (28, 36, 36), "district months": (22, 36, 12), "city days": (7, 1095, 90)}

@@ -217,8 +217,8 @@ def forecast_origin(
     variances = np.concatenate([variance for _, variance in parts])
     # Poisson at least: a series of zeros still has doubt, so that its weight in the reconciliation is finite
     floor = np.maximum(means, 1 / fitted.train_periods)
-    variances = np.maximum(variances, floor)
-    expected = make_coherent(hierarchy, means, variances)
+    expected = make_coherent(hierarchy, means, np.maximum(variances, floor))
+    variances = np.maximum(variances + fitted.drift_variance(adjusted, horizon, unit), floor)
     ahead = pd.period_range(first, periods=horizon, freq=first.freqstr)
     return OriginForecast(unit, hierarchy, train, hierarchy.with_sums(recorded), ahead, expected, variances, effects)
 

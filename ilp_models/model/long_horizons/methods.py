@@ -14,6 +14,7 @@ from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 from statsmodels.tsa.forecasting.theta import ThetaModel
 from statsmodels.tsa.seasonal import STL
 
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.model.long_horizons.series import Floats, SeriesForecaster, trend_and_season
 
@@ -137,7 +138,7 @@ class SeriesMean(SeriesForecaster):
     """The mean of several methods for one series.
 
     Its variance is that of a mixture: the square of the mean standard deviation, plus the variance of the members'
-    means.
+    means. Intervals add a drift of the level, which the members cannot learn from few years.
 
     Parameters
     ----------
@@ -146,9 +147,14 @@ class SeriesMean(SeriesForecaster):
     members : sequence of SeriesForecaster, optional
         By default seasonal naive, ETS, STL with ETS, theta and linear trend. For days with a yearly cycle only ETS,
         theta and linear trend: the experiment ``strategic-horizons`` has the trials.
+    drift : float, default 0.014
+        Standard deviation by which the level drifts in a month, as a share of the mean count of the training periods;
+        0 for none. It widens intervals, and changes no expected count. The default is learned from 21 series of New
+        South Wales in the same experiment.
 
     References
     ----------
+    Chatfield, C. (1993). Calculating interval forecasts. Journal of Business & Economic Statistics 11, 121-135.
     Ashby, M. police-crime-forecasting: a benchmark on records of American cities.
 
     Examples
@@ -162,9 +168,11 @@ class SeriesMean(SeriesForecaster):
         train_periods: int = 36,
         season: int | None = None,
         members: Sequence[SeriesForecaster] | None = None,
+        drift: float = 0.014,
     ) -> None:
         super().__init__(train_periods, season)
         self.members = members
+        self.drift = drift
 
     def members_for(self, seasons: tuple[int, ...]) -> Sequence[SeriesForecaster]:
         """Return the members for series with these cycles."""
@@ -178,6 +186,14 @@ class SeriesMean(SeriesForecaster):
     def moments(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
         """Return means and variances of the next periods, shape (horizon,) each."""
         return average_moments([one.moments(counts, horizon, seasons) for one in self.members_for(seasons)])
+
+    def drift_variance(self, counts: Floats, horizon: int, unit: str) -> Floats:
+        """Return what the drift of the level adds to the variances of the moments, shape (..., horizon)."""
+        if not 0 <= self.drift < np.inf:
+            msg = f"drift={self.drift} is not a share of the level. Give 0 for no drift, or a number such as 0.014."
+            raise InputError(msg)
+        months = np.arange(1, horizon + 1) * Calendar("month").per_year / Calendar(unit).per_year
+        return np.asarray((self.drift * counts.mean(axis=-1, keepdims=True)) ** 2 * months)
 
     def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
         return self.moments(counts, horizon, seasons)

@@ -70,11 +70,11 @@ class SeriesForecaster(Forecaster):
         return seasons
 
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, Floats]:
-        del periods
         shape = (*self.counts_.shape[:2], len(steps))
         expected, variance = np.zeros(shape), np.zeros(shape)
         for unit in np.ndindex(shape[:2]):
             mean, spread = self.moments(self.counts_[unit], int(steps[-1]), self.seasons_)
+            spread = spread + self.drift_variance(self.counts_[unit], int(steps[-1]), unit_of(periods))
             expected[unit], variance[unit] = mean[steps - 1], spread[steps - 1]
         return expected, dispersion_of(expected, variance)
 
@@ -88,6 +88,14 @@ class SeriesForecaster(Forecaster):
         cycles = longer_cycles(counts, horizon, seasons)
         mean, variance = self._forecast(counts - cycles[: len(counts)], horizon, seasons[:1])
         return np.clip(mean + cycles[len(counts) :], 0, None), variance
+
+    def drift_variance(self, counts: Floats, horizon: int, unit: str) -> Floats:
+        """Return what a drift of the level adds to the variances of the moments, shape (..., horizon): here 0.
+
+        Intervals include it, and the weights of a reconciliation do not, so that no expected count depends on it.
+        """
+        del unit
+        return np.zeros((*counts.shape[:-1], horizon))
 
     @abstractmethod
     def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
@@ -123,10 +131,16 @@ class SeriesForecaster(Forecaster):
         for name, column in table.items():
             known = column.to_numpy(dtype=np.float64)[-self.train_periods :]
             mean, variance = self.moments(known, horizon, seasons)
+            variance = variance + self.drift_variance(known, horizon, unit)
             levels = quantiles(mean, dispersion_of(mean, variance))
             rows = pd.DataFrame({"series": str(name), "period": ahead, "expected": mean})
             found.append(rows.assign(**dict(zip(QUANTILE_COLUMNS, levels, strict=True))))
         return pd.concat(found, ignore_index=True)
+
+
+def unit_of(periods: pd.PeriodIndex) -> str:
+    """Return month, week or day."""
+    return _UNITS[periods.freqstr[:1]]
 
 
 def longer_cycles(counts: Floats, horizon: int, seasons: tuple[int, ...]) -> Floats:
@@ -174,7 +188,7 @@ def _check_series(table: pd.DataFrame, horizon: int) -> tuple[pd.PeriodIndex, st
     elif horizon < 1:
         msg = f"horizon={horizon} must be at least 1 period."
     else:
-        return index, _UNITS[index.freqstr[:1]]
+        return index, unit_of(index)
     raise InputError(msg)
 
 
