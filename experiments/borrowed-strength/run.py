@@ -2,6 +2,8 @@
 
 python experiments/borrowed-strength/run.py PATH
     writes cities.csv, sampling.csv, priors.csv, origin.json and the tables of README.md
+python experiments/borrowed-strength/run.py confirm PATH
+    writes confirmed.csv, confirmed.json and its table: first half-years in earlier weeks, with default settings
 
 PATH is a folder with the records of the cities; README.md names the files.
 """
@@ -38,6 +40,11 @@ YOUNG_HOLDOUT = 4  # weeks held out of 8 that are left to learn from
 FLOOR = 0.005
 SHARES, SEEDS = (0.2, 0.1), range(5)
 DEVELOPMENT = {"Toronto": "2019-12-29", "Portland": "2016-02-28"}  # last day of the weeks of the sampling table
+EARLIER = {  # end and number of weeks before those of choices and tests
+    "Toronto": ("2018-01-01", 52),
+    "Chicago": ("2017-01-02", 39),  # as its records begin in 2016
+    "Portland": ("2015-03-02", 52),
+}
 COLUMNS = ("records", "city", "method", "weeks", "skill", "gain", "low", "high", "verdict")
 
 
@@ -53,8 +60,13 @@ class Window:
 
 
 def main(words: list[str]) -> int:
-    """Run everything and write the results."""
-    code, data, began = ilp.describe_code(), Path(words[0]), time.process_time()
+    """Run one of the commands."""
+    return confirm(Path(words[1])) if words[0] == "confirm" else run(Path(words[0]))
+
+
+def run(data: Path) -> int:
+    """Run everything but the confirmation and write the results."""
+    code, began = ilp.describe_code(), time.process_time()
     events = {name: read_city(name, data) for name in FILES}
     cities = pd.DataFrame(compare_cities(events), columns=list(COLUMNS))
     sampling = pd.DataFrame(measure_sampling(events))
@@ -62,32 +74,54 @@ def main(words: list[str]) -> int:
     sampling.round(4).to_csv(FOLDER / "sampling.csv", index=False, lineterminator="\n")
     priors = pd.DataFrame(measure_priors(events))
     priors.round(4).to_csv(FOLDER / "priors.csv", index=False, lineterminator="\n")
-    digests = {name: one.digest()[:16] for name, one in events.items()}
+    write(
+        "origin",
+        (code, began, events),
+        {"cities": cities_table(cities), "sampling": sampling_table(sampling), "priors": priors_table(priors)},
+    )
+    return 0
+
+
+def confirm(data: Path) -> int:
+    """Score the candidate with its default settings in first half-years of earlier weeks."""
+    code, began = ilp.describe_code(), time.process_time()
+    events = {name: read_city(name, data) for name in FILES}
+    rows: list[tuple[object, ...]] = []
+    for city, (end, weeks) in EARLIER.items():
+        windows = first_half_years(events, city, pd.Timestamp(end), weeks, YEAR // 2)
+        parts = [weekly_deviances(window) for window in windows]
+        by_week = {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
+        rows += rows_of("first half-year", city, by_week)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table.round(4).to_csv(FOLDER / "confirmed.csv", index=False, lineterminator="\n")
+    write("confirmed", (code, began, events), {"earlier": cities_table(table)})
+    return 0
+
+
+def write(name: str, made: tuple[str, float, dict[str, ilp.Events]], tables: dict[str, str]) -> None:
+    """Write the facts of a run as a JSON file, and its tables to the page."""
+    code, began, events = made
+    digests = {city: one.digest()[:16] for city, one in events.items()}
     minutes = round((time.process_time() - began) / 60)
     facts = {"code": code, "data": digests, "cpu_minutes": minutes}
-    (FOLDER / "origin.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    made = f"Made with {code} in {minutes} CPU minutes. Data: {', '.join(f'{k} {v}' for k, v in digests.items())}."
-    tables = {
-        "cities": cities_table(cities),
-        "sampling": sampling_table(sampling),
-        "priors": priors_table(priors),
-        "origin": made,
-    }
+    (FOLDER / f"{name}.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    origin = f"Made with {code} in {minutes} CPU minutes. Data: {', '.join(f'{k} {v}' for k, v in digests.items())}."
     page = FOLDER / "README.md"
     text = page.read_text(encoding="utf-8")
-    for name, table in tables.items():
+    for mark, table in {**tables, name: origin}.items():
         text = re.sub(
-            MARKED.format(name), lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text, flags=re.S
+            MARKED.format(mark), lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text, flags=re.S
         )
     page.write_text(text, encoding="utf-8")
-    return 0
 
 
 def compare_cities(events: dict[str, ilp.Events]) -> Iterator[tuple[object, ...]]:
     """Yield a row for each kind of records, city and method."""
-    for label, windows in (("whole", whole_records), ("first half-year", first_half_years)):
-        for city in events:
-            parts = [weekly_deviances(window) for window in windows(events, city)]
+    for label in ("whole", "first half-year"):
+        for city, one in events.items():
+            whole = label == "whole"
+            windows = whole_records(events, city) if whole else first_half_years(events, city, one.end)
+            parts = [weekly_deviances(window) for window in windows]
             yield from rows_of(label, city, {name: np.concatenate([one[name] for one in parts]) for name in parts[0]})
 
 
@@ -97,16 +131,18 @@ def whole_records(events: dict[str, ilp.Events], city: str) -> Iterator[Window]:
     yield window_of(events, city, events[city], plan, holdout=26)
 
 
-def first_half_years(events: dict[str, ilp.Events], city: str) -> Iterator[Window]:
-    """Yield the same 52 weeks in four windows; records begin 13 weeks before each."""
-    periods = CALENDAR.whole_periods(events[city].start, events[city].end)[-YEAR:]
-    for first in range(0, YEAR, WINDOW):
+def first_half_years(
+    events: dict[str, ilp.Events], city: str, last: pd.Timestamp, weeks: int = YEAR, holdout: int = YOUNG_HOLDOUT
+) -> Iterator[Window]:
+    """Yield the weeks before a day in windows of 13; records begin 13 weeks before each."""
+    periods = CALENDAR.whole_periods(events[city].start, last)[-weeks:]
+    for first in range(0, weeks, WINDOW):
         begin = (periods[first] - WINDOW).start_time
         end = (periods[first + WINDOW - 1] + 1).start_time
         table = events[city].table
         young = table[(table["occurred_at"] >= begin) & (table["occurred_at"] < end)].reset_index(drop=True)
         plan = RollingOrigin(test_periods=WINDOW, refit_every=WINDOW)
-        yield window_of(events, city, replace(events[city], table=young, start=begin, end=end), plan, YOUNG_HOLDOUT)
+        yield window_of(events, city, replace(events[city], table=young, start=begin, end=end), plan, holdout)
 
 
 def window_of(
