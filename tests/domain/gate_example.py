@@ -1,10 +1,14 @@
 """Build findings, audit reports and what the gate needs of a forecast."""
 
+from datetime import UTC, datetime, timedelta
+
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
 from ilp_models.domain.checks import required_keys
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.finding import ALL
 from tests.builders import TYPES, forecast_on, header_of, square_grid
 
+NOW = datetime(2022, 1, 3, 8, tzinfo=UTC)
 GROUPS = (("income", "low"), ("income", "rest"))
 RATIO = Limit(fail_below=0.9, warn_below=0.95, warn_above=1.05, fail_above=1.1)
 FORECAST = forecast_on(square_grid())
@@ -25,3 +29,18 @@ def report(findings=WHOLE, **changes):
     known = {"forecaster": "ewma", "recipe": "0123456789abcdef", "crime_types": (*TYPES, ALL), "groups": GROUPS}
     known["header"] = header_of(FORECAST)
     return AuditReport(findings, **(known | changes))
+
+
+def decision(of=None, **changes):
+    known = {
+        "report": report() if of is None else of,
+        "forecaster": "ewma",
+        "recipe": FORECAST.recipe,
+        "forecast": FORECAST.digest(),
+        "crime_types": TYPES,
+        "cutoff": FORECAST.cutoff.isoformat(),
+        "periods": 1,
+        "issued": NOW,
+        "valid_until": NOW + timedelta(days=6),
+    }
+    return Decision(**(known | changes))

@@ -1,7 +1,7 @@
 import json
 import math
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,24 +14,7 @@ from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import Shortfall
 from tests.builders import TYPES, forecast_on, square_grid
-from tests.domain.gate_example import FORECAST, GROUPS, KEYS, WHOLE, passed, report
-
-NOW = datetime(2022, 1, 3, 8, tzinfo=UTC)
-
-
-def decision(of=None, **changes):
-    known = {
-        "report": report() if of is None else of,
-        "forecaster": "ewma",
-        "recipe": FORECAST.recipe,
-        "forecast": FORECAST.digest(),
-        "crime_types": TYPES,
-        "cutoff": FORECAST.cutoff.isoformat(),
-        "periods": 1,
-        "issued": NOW,
-        "valid_until": NOW + timedelta(days=6),
-    }
-    return Decision(**(known | changes))
+from tests.domain.gate_example import FORECAST, GROUPS, KEYS, NOW, WHOLE, decision, passed, report
 
 
 def written(made):

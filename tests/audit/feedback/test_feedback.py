@@ -6,29 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from hydra.utils import instantiate
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from ilp_models.audit.check_context import CheckContext, CheckOptions, MinEvidence
 from ilp_models.audit.feedback.feedback import FOLLOWED, WEIGHTED, Feedback, PatrolRule, check_feedback
-from ilp_models.audit.feedback.simulation import FeedbackCity, simulate_feedback, simulation_areas
-from ilp_models.data.simulated.city import SimulatedCity
-from ilp_models.data.simulated.rates import SimulatedType
-from ilp_models.domain.calendar import Calendar
+from ilp_models.audit.feedback.simulation import simulate_feedback
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Limit, State, sentence
-from ilp_models.domain.grid import parent_labels
-from ilp_models.domain.history import History
-from ilp_models.grid.parents import ByLabel
-from ilp_models.grid.square import SquareGrid
 from ilp_models.model.kernels.kernel_density import KDE
 from ilp_models.model.kernels.prospective_hot_spot import ProspectiveHotSpot
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit.audit_inputs import CONFIG
-from tests.builders import city, history_of, poisson_counts, replay_of, square_grid
+from tests.audit.feedback.small_feedback import QUICK, RATES, history
+from tests.builders import poisson_counts, replay_of, square_grid
 
 pytestmark = pytest.mark.slow
 
@@ -36,13 +28,6 @@ LIMITS = {
     "feedback_distance": Limit(warn_above=0.1, fail_above=0.2, neutral=0),
     "feedback_observed": Limit(fail_below=0.95),
 }
-RATES = np.array([[20.0, 12, 9, 8, 7, 6, 5, 4, 3, 2, 2, 1], [2.0, 2, 3, 4, 12, 5, 9, 6, 7, 8, 1, 20]])
-QUICK = Feedback(periods=20, refit_every=5, replicates=2, training_periods=20)
-
-
-def history(rates=RATES, grid=None, **settings):
-    counts = poisson_counts((*rates.shape, 40), rates[:, :, None])
-    return history_of(counts, grid=city(3, 4) if grid is None else grid, **settings)
 
 
 def outcome(forecaster=None, share=1 / 12, **changes):
@@ -127,74 +112,6 @@ def test_every_kind_of_forecaster_can_be_simulated(forecaster):
     assert made.trajectory["distance"].between(0, 1).all()
     assert set(made.trajectory["crime_type"]) == {"a", "b", "all"}
     assert not hasattr(forecaster, "history_")
-
-
-def test_true_rates_are_the_mean_counts_unless_given():
-    real = history()
-    assert FeedbackCity.from_history(real).rates == pytest.approx(real.panel.values.mean(axis=2))
-    assert np.array_equal(FeedbackCity.from_history(real, 2 * RATES).rates, 2 * RATES)
-    with pytest.raises(InputError, match="one per crime type and cell"):
-        FeedbackCity.from_history(real, -RATES)
-
-
-def test_areas_are_parents_cells_or_blocks():
-    cells = square_grid(6, 6)
-    parents = pd.DataFrame({"half": ["w", "e"] * 18, "beat": [f"b{cell // 3}" for cell in range(36)]})
-    level = simulation_areas(replace(cells, parents=parents))
-    assert (level.name, len(level.areas)) == ("beat", 12)
-    assert simulation_areas(cells).name == "cell"
-    blocks = simulation_areas(square_grid(20, 20))
-    assert blocks.name == "block"
-    assert 100 <= len(blocks.areas) <= 200
-    assert np.array_equal(np.unique(blocks.codes), np.arange(len(blocks.areas)))
-
-
-def test_areas_are_sums_of_cells():
-    grid = replace(city(6, 6), parents=pd.DataFrame({"beat": [f"b{cell // 3:02d}" for cell in range(36)]}))
-    rates = np.arange(36.0)[None, :]
-    made = FeedbackCity.from_history(history(rates, grid), rates)
-    assert made.rates == pytest.approx(rates.reshape(1, 12, 3).sum(axis=2))
-    assert made.grid.area_m2.sum() == pytest.approx(grid.area_m2.sum())
-    result = simulate_feedback(
-        MovingAverage(20), history(rates, grid), PatrolRule(0.1), replace(QUICK, unpatrolled_reporting_rate=0.5), rates
-    )
-    assert result.areas == "beat"
-    assert list(result.observed["areas"]) == [12]
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.lists(st.integers(0, 9), min_size=72, max_size=72), st.integers(0, 9))
-def test_records_have_the_counts_they_were_written_from(counts, seed):
-    made = FeedbackCity.from_history(history(RATES))
-    cube = np.array(counts, dtype=np.int64).reshape(2, 12, 3)
-    table = made.write_records(cube, -3, np.random.default_rng(seed))
-    known = made.history_at([table], 3, 0)
-    assert np.array_equal(known.panel.values, cube)
-    assert known.cutoff == made.history.cutoff
-
-
-def test_the_truth_of_the_simulated_city_is_what_happens():
-    flat = SimulatedType(yearly=4000.0, season=0.0, offspring=0.0)
-    source = SimulatedCity(size_km=3.0, weeks=80, crime_types={"theft": flat}, reporting_slope=0.5, reporting_rate=0.5)
-    events = source.read()
-    grid = SquareGrid(size=500, parents={"district": ByLabel()}).build(events)
-    real = History.from_events(events.end, events, grid, Calendar())
-    rates = source.reporting_rates().set_index("area")["rate"].reindex(parent_labels(grid)).to_numpy()
-    truth = real.panel.values.mean(axis=2) / rates
-    simulated = replace(QUICK, unpatrolled_reporting_rate=0.5, replicates=3)
-    made = simulate_feedback(MovingAverage(20), real, PatrolRule(0.05), simulated, truth)
-    assert made.areas == "district"
-    assert made.excess("theft")[0] > made.excess("theft", WEIGHTED)[0] > 0
-
-
-def test_events_lie_in_cells_in_proportion_to_their_rates():
-    grid = replace(city(6, 6), parents=pd.DataFrame({"beat": [f"b{cell // 3:02d}" for cell in range(36)]}))
-    rates = np.tile([1.0, 0.0, 3.0], 12)[None, :]
-    made = FeedbackCity.from_history(history(rates, grid), rates)
-    table = made.write_records(np.full((1, 12, 1), 500), 0, np.random.default_rng(0))
-    cells = np.bincount(grid.locate(replace(made.history.events, table=table)), minlength=36).reshape(12, 3).sum(axis=0)
-    assert cells[1] == 0
-    assert cells[2] / cells.sum() == pytest.approx(0.75, abs=0.02)
 
 
 def findings(result, **options):

@@ -6,26 +6,11 @@ import numpy as np
 import pytest
 
 from ilp_models.audit.measures import formulas
-from ilp_models.audit.measures.clusters import Clusters
 from ilp_models.audit.measures.formulas import group_ratio
 from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums, exchanged, tally_flags
 from ilp_models.audit.measures.intervals import Drawn, draw, p_values
-from ilp_models.audit.residents import Residents
 from ilp_models.stats.bootstrap import Bootstrap
-
-
-def living(by_group, area=None):
-    people = np.asarray(by_group, dtype=float)
-    area = np.arange(len(people)) if area is None else np.asarray(area)
-    sums = np.zeros((area.max() + 1, people.shape[1]))
-    np.add.at(sums, area, people)
-    names = tuple("abcdefgh"[: people.shape[1]])
-    return Residents("origin", names, people, people.sum(axis=1), sums, 0.0, area=area)
-
-
-def city(rng, areas=40, groups=3):
-    """Return residents of areas of mixed size and composition."""
-    return living(rng.gamma(3, 300, (areas, 1)) * rng.dirichlet(np.ones(groups), areas))
+from tests.audit.measures.drawn_cities import city, living
 
 
 def test_week_intervals_cover_the_ratio_of_the_city_at_hand():
@@ -113,35 +98,6 @@ def test_nobody_moved_gives_the_measures_themselves_on_cells_of_larger_areas():
         assert values[0] == pytest.approx(formula(tally.whole))
         assert values.shape == (21, 3, 3)
         assert np.ptp(values, axis=0).min() > 0
-
-
-def test_a_cell_without_an_area_is_one_of_its_own_and_empty_cells_are_none():
-    people = living([[1.0, 2], [3, 4], [5, 6], [0, 0]])
-    known = Clusters.from_residents(Residents("x", ("a", "b"), people.by_group, people.total, people.by_group, 0.0))
-    assert len(known) == 3
-    mixed = Residents(
-        "x", ("a", "b"), people.by_group, people.total, people.by_group, 0.0, area=np.array([0, 0, -1, -1])
-    )
-    assert Clusters.from_residents(mixed).people.tolist() == [10, 11]
-
-
-def test_areas_exchange_residents_within_strata_of_similar_population():
-    people = city(np.random.default_rng(5), areas=70)
-    clusters = Clusters.from_residents(people)
-    strata = clusters.strata
-    assert np.bincount(strata).min() >= 20
-    assert clusters.people[strata == 0].max() <= clusters.people[strata == 1].min()
-    places = np.concatenate(list(clusters.exchanged(Bootstrap(draws=30), 4)))
-    assert (np.sort(places, axis=1) == np.arange(70)).all()
-    assert (strata[places] == strata).all()
-    assert Clusters.from_residents(city(np.random.default_rng(5), areas=39)).strata.max() == 0
-
-
-def test_areas_are_drawn_as_often_as_there_are_areas():
-    clusters = Clusters.from_residents(city(np.random.default_rng(6)))
-    times = np.concatenate(list(clusters.drawn(Bootstrap(draws=300))))
-    assert (times.sum(axis=1) == 40).all()
-    assert times.mean(axis=0) == pytest.approx(1, abs=0.3)
 
 
 def test_draws_without_any_flag_widen_the_area_interval_and_do_not_hide_it():

@@ -16,7 +16,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import audit_inputs as inputs
 from tests.audit.measures.fairlearn_comparison import largest_difference, largest_error_difference
-from tests.audit.measures.test_formulas import deviance, random_case
+from tests.audit.measures.random_cases import deviance, random_case
 
 
 def both(seed, **size):

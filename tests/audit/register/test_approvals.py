@@ -385,11 +385,3 @@ def test_an_incomplete_approval_permits_nothing(register, passed, content):
     register.append(RegisterEntry("approved", "rv", passed.seal, NOW, content))
     with pytest.raises(WithheldError, match="is incomplete"):
         registered_decision(register, passed, NOW)
-
-
-def test_unsupported_keys_are_refused(tmp_path):
-    brainpool = "MEIwFAYHKoZIzj0CAQYJKyQDAwIIAQECAyoABIlqzO5jeofoLhwI3ejbFqQZxateNCyJ15UMCyKX2JqIUo4Z93YGfsM="
-    path = tmp_path / "odd.pem"
-    path.write_text(f"-----BEGIN PUBLIC KEY-----\n{brainpool}\n-----END PUBLIC KEY-----\n")
-    with pytest.raises(InputError, match="Cannot read a public key"):
-        read_public_keys(path)

@@ -4,89 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from ilp_models.audit.check_context import CheckContext, MinEvidence
+from ilp_models.audit.check_context import MinEvidence
 from ilp_models.audit.explanation.checks import (
     attribution_gaps,
     check_proxies,
     check_residual_proxies,
-    check_stability,
 )
 from ilp_models.audit.explanation.proxies import AreaProfiles
-from ilp_models.domain.explanation import Explanation, Robustness
-from ilp_models.domain.features import Column
-from ilp_models.domain.finding import Limit, State, sentence
-from ilp_models.domain.panel import DIMS
+from ilp_models.domain.finding import State, sentence
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import audit_inputs as inputs
-
-LIMITS = {
-    "explanation_stability": Limit(fail_below=0.7),
-    "perturbation_agreement": Limit(warn_below=0.8),
-    "proxy_probe": Limit(warn_above=0.9, fail_above=0.98, neutral=0),
-    "proxy_strength": Limit(warn_above=0.8, fail_above=0.95, neutral=0),
-    "proxy_residual": Limit(-0.2, -0.1, 0.1, 0.2, neutral=0),
-}
-
-
-def residents(slant=0.0):
-    return inputs.audit(inputs.group_table(slant)).groups.to_cells(inputs.grid())
-
-
-def explanation(*extra, seed=0, robustness=None):
-    """Return an explanation of columns as past counts are, and of extra columns by name (one value a cell)."""
-    rng = np.random.default_rng(seed)
-    own = rng.gamma(1.0, 1.0, (2, 100, 1, 6))
-    added = [np.broadcast_to(values, (2, 100))[:, :, None, None] for _, values in extra]
-    values = np.concatenate((own, *added), axis=3)
-    columns = tuple(
-        Column(name, "own_past", "{value:.2f}") for name in (*(f"mean_{i}" for i in range(6)), *(n for n, _ in extra))
-    )
-    phi = rng.normal(0, 0.2, values.shape)
-    coords = {
-        "crime_type": list(inputs.TYPES),
-        "cell": inputs.grid().cells,
-        "period": pd.period_range("2022-01-03", periods=1, freq="W-SUN"),
-    }
-    total = xr.DataArray(phi.sum(axis=3) - 1, dims=DIMS, coords=coords)
-    named = {**coords, "feature": [one.name for one in columns]}
-    return Explanation(
-        attributions=xr.DataArray(phi, dims=(*DIMS, "feature"), coords=named),
-        values=xr.DataArray(values, dims=(*DIMS, "feature"), coords=named),
-        base=xr.DataArray([-1.0, -1.0], dims="crime_type"),
-        log_expected=total,
-        columns=columns,
-        forecaster="lightgbm",
-        cutoff=pd.Timestamp("2022-01-03"),
-        robustness=robustness,
-    )
-
-
-def evidence(explained=None, people=None, minimum=None, replay=None):
-    ours, theirs = inputs.city()
-    return CheckContext(
-        replay=ours if replay is None else replay,
-        baseline=theirs,
-        grid=inputs.grid(),
-        explanation=explained,
-        features=None if explained is None else explained.columns,
-        limits=LIMITS,
-        min_evidence=MinEvidence() if minimum is None else minimum,
-        bootstrap=Bootstrap(draws=300),
-        land_share=0.05,
-        rank_by="count",
-        floor=0.005,
-        residents=(people if people is not None else residents()),
-    )
-
-
-def robustness(*refits, agreement=1.0):
-    names = pd.DataFrame({"feature": ["a", "b", "c", "d"], "family": "own_past"})
-    path = np.array([4.0, 3.0, 2.0, 1.0])
-    table = names.assign(**{f"refit_{n}": one for n, one in enumerate(refits, start=1)})
-    return Robustness(names.assign(path=path, interventional=agreement * path), 0.0, table, pd.DataFrame(), 100)
+from tests.audit.explanation.explained_city import evidence, explanation, residents
 
 
 def state_of(findings, check, group="Upland"):
@@ -96,34 +25,6 @@ def state_of(findings, check, group="Upland"):
 
 def share_of(people, group="Upland"):
     return people[0].shares[:, people[0].groups.index(group)]
-
-
-def test_columns_that_keep_their_order_are_stable():
-    tried = robustness([4.0, 3, 2, 1], [5.0, 3, 2, 1], [4.0, 3, 2, 0])
-    stable, agreed = check_stability(evidence(explanation(robustness=tried)))
-    assert (stable.check, stable.state, stable.value, stable.evidence) == ("explanation_stability", State.PASS, 1, 3)
-    assert (agreed.check, agreed.state) == ("perturbation_agreement", State.PASS)
-
-
-def test_columns_that_change_their_order_fail_and_disagreeing_perturbations_are_reviewed():
-    tried = robustness([4.0, 3, 2, 1], [1.0, 2, 3, 4], [4.0, 1, 3, 2], agreement=-1.0)
-    stable, agreed = check_stability(evidence(explanation(robustness=tried)))
-    assert stable.state is State.FAIL
-    assert stable.low < stable.value < stable.high
-    assert agreed.state is State.REVIEW
-    assert "families, not of single columns" in agreed.advice
-
-
-@pytest.mark.parametrize("tried", [None, robustness(), robustness([4.0, 3, 2, 1])])
-def test_without_refits_stability_is_insufficient(tried):
-    assert check_stability(evidence(explanation(robustness=tried)))[0].state is State.INSUFFICIENT
-
-
-def test_an_explanation_of_another_forecaster_says_nothing():
-    other = replace(explanation(robustness=robustness([4.0, 3, 2, 1], [4.0, 3, 2, 1])), forecaster="poisson_glm")
-    of_another = evidence(other)
-    assert check_stability(of_another)[0].state is State.INSUFFICIENT
-    assert {one.state for one in check_proxies(of_another)} == {State.INSUFFICIENT}
 
 
 def test_columns_of_past_counts_are_no_proxies():
@@ -233,28 +134,6 @@ def test_the_residual_correlation_is_that_of_areas_and_weeks():
         one for one in check_residual_proxies(asked) if one.group == people[0].groups[1] and one.crime_type == "Assault"
     ]
     assert found.value == pytest.approx(np.corrcoef(rows.ravel(), shares.ravel())[0, 1])
-
-
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 1000), slant=st.floats(-0.6, 0.6))
-def test_gaps_of_a_group_add_up_to_the_gap_of_its_log_risk(seed, slant):
-    people, explained = residents(slant)[0], explanation(seed=seed)
-    gaps = attribution_gaps(explained, inputs.grid(), people)
-    for place, group in enumerate(people.groups):
-        members = people.by_group[:, place]
-        log_risk = explained.log_expected.values[0, :, 0]
-        want = np.average(log_risk, weights=members) - np.average(log_risk, weights=people.total - members)
-        of_group = gaps[(gaps["group"] == group) & (gaps["crime_type"] == "Assault")]
-        assert of_group["gap"].sum() == pytest.approx(want, abs=1e-9)
-    families = attribution_gaps(explained, inputs.grid(), people, by="family")
-    assert families["gap"].sum() == pytest.approx(gaps["gap"].sum(), abs=1e-9)
-
-
-def test_the_pool_is_the_mean_of_the_types_and_a_gap_is_a_factor():
-    gaps = attribution_gaps(explanation(), inputs.grid(), residents(0.5)[0])
-    wide = gaps.pivot_table(index=["group", "feature"], columns="crime_type", values="gap")
-    assert wide["all"].to_numpy() == pytest.approx(((wide["Assault"] + wide["Robbery"]) / 2).to_numpy())
-    assert gaps["multiplier"].to_numpy() == pytest.approx(np.exp(gaps["gap"]))
 
 
 def test_areas_are_those_of_the_table_or_else_the_cells():
