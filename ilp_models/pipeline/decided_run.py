@@ -103,7 +103,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
         tested = run_backtest(
             model,
             study.events,
-            grid,
+            study.cells,
             scoring=scoring,
             compute=compute,
             store=store,
@@ -113,7 +113,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
         )
         record_backtest_trials(trials, task, tested, folder)
         forecast = make_forecast(
-            model[forecaster], study.events, grid, horizon=backtest.horizon, name=forecaster, **cut
+            model[forecaster], study.events, study.cells, horizon=backtest.horizon, name=forecaster, **cut
         )
         explanation = explanation_or_none(forecast, explain)
         where = RegisterPath.of_task(register, folder)

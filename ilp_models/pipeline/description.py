@@ -101,7 +101,7 @@ def describe_study(
     if not len(study.events):
         msg = "There are no records to describe. Check data.start, data.end and data.filters."
         raise InputError(msg)
-    grid = study.grid.build(study.events)
+    grid = study.cells.build(study.events)
     levels = _checked_levels(area_level)
     first = levels[0] if levels else None
     data = DescriptionData(study.events, grid, first, tuple(levels[1:]), partial(_fit_repeats, grid))

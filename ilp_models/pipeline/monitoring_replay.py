@@ -150,7 +150,7 @@ def audited_grid(study: Study, source: str, decision: Decision) -> Grid:
         # a revised record can change which cells are active
         with open_parquet(file_in_folder(archived.parent, archived.name), ["cell"]) as parquet:
             names = parquet.read(columns=["cell"]).to_pandas()["cell"].astype(str)
-        all_cells = study.grid.build(study.events)
+        all_cells = study.cells.build(study.events)
         known = np.asarray(all_cells.cells.astype(str).isin(set(names)))
         grid = all_cells.subset(known) if known.any() else grid
     decision.require_same_settings({"grid": grid.digest()})

@@ -29,6 +29,7 @@ from ilp_models.domain.recipe import code_digest, make_recipe
 from ilp_models.domain.scores import ALL
 from ilp_models.domain.timing import wall_clock
 from ilp_models.grid.areas import AreaGrid
+from ilp_models.pipeline.built_cells import BuiltCells
 
 _LOG = logging.getLogger(__name__)
 _FINEST: Final = {"day": "day", "week": "day", "month": "month"}
@@ -45,6 +46,15 @@ class Study:
     calendar: Calendar = field(default_factory=Calendar)
     layers: Layers = field(default_factory=Layers)
     record_lag: int = 0  # periods between the last whole one of the records and the next forecast
+    shared: BuiltCells | None = field(default=None, repr=False)  # cells that other studies of a task built
+
+    @cached_property
+    def cells(self) -> BuiltCells:
+        """The cells of this study; to give them to a function in place of the grid spares it to build them again."""
+        shared = self.shared
+        if shared is not None and shared.events is self.events and shared.grid is self.grid:
+            return shared
+        return BuiltCells(self.grid, self.events)
 
     @property
     def cutoff(self) -> pd.Timestamp:
@@ -81,7 +91,7 @@ class Study:
         if len(known) == 0:
             msg = f"No event was known at {cutoff.date()}; the records start at {self.events.start.date()}."
             raise InputError(msg)
-        grid = self.grid.build(known)
+        grid = self.cells.build(known)
         if isinstance(self.grid, AreaGrid):
             refuse_personal_names("grid.name", grid.cells.to_series())
         for level in grid.parents.columns:
@@ -95,7 +105,7 @@ class Study:
     @cached_property
     def _identity(self) -> dict[str, Any]:
         # the settings of a grid may name a file whose content changes: the digest of the cells does not miss that
-        cells = self.grid.build(self.events).digest()
+        cells = self.cells.build(self.events).digest()
         layers = {"layers": self.layers.digests()} if self.layers.known else {}
         lag = {"record_lag": self.record_lag} if self.record_lag else {}
         return {"calendar": self.calendar, "grid": self.grid, "cells": cells, **layers, **lag}
@@ -121,13 +131,14 @@ def open_study(
 ) -> Study:
     """Return a checked study of the crime types that were known at the first cutoff.
 
-    The first cutoff is a time, that of a backtest plan, a function that computes it, or "next" for that of the next
-    forecast. A present moment instead of a ``record_lag`` gives the lag at which the next period that has not begun is
-    forecast. Raises InputError if the calendar is finer than the times of the events, or a
-    crime type has a reserved name.
+    The grid may be the cells that another study built. The first cutoff is a time, that of a backtest plan, a function
+    that computes it, or "next" for that of the next forecast. A present moment instead of a ``record_lag`` gives the
+    lag at which the next period that has not begun is forecast. Raises InputError if the calendar is finer than the
+    times of the events, or a crime type has a reserved name.
     """
     check_events(events)
     check_grid(grid)
+    grid, shared = (grid.grid, grid) if isinstance(grid, BuiltCells) else (grid, None)
     calendar = calendar or Calendar()
     if ALL in events.crime_types:
         msg = f"The crime type {ALL!r} has the name of the pool over all types. Rename it in data.crime_types."
@@ -150,10 +161,10 @@ def open_study(
     if first_cutoff is not None:
         events = of_known_types(events, calendar.earlier(pd.Timestamp(first_cutoff), lag))
     if isinstance(layers, Layers):
-        return Study(events, grid, calendar, layers, lag)
+        return Study(events, grid, calendar, layers, lag, shared)
     read = read_layers(layers or {}, events)
     notes = [layer.note for layer in read.known]
-    return Study(with_notes(events, notes), grid, calendar, read, lag)
+    return Study(with_notes(events, notes), grid, calendar, read, lag, shared)
 
 
 def next_cutoff(events: Events, calendar: Calendar, record_lag: int = 0) -> pd.Timestamp:
