@@ -14,9 +14,7 @@ import shapely
 
 import ilp_models as ilp
 from ilp_models.domain.grid import Grid
-from ilp_models.domain.history import History
 from ilp_models.model.hindcast import recent_periods
-from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import log_probability, poisson_deviance
 
 STARTS = {"Toronto": ("2018-01-01", "2019-01-07"), "Portland": ("2014-09-01", "2015-03-02")}  # development only
@@ -29,7 +27,7 @@ WEEKS, FLOOR, CALENDAR = 13, 0.005, ilp.Calendar()
 class PriorFromCities(ilp.EmpiricalBayes):
     """Empirical Bayes whose settings come from own and other losses on one grid of settings."""
 
-    def losses(self, history: History) -> dict[str, np.ndarray]:
+    def losses(self, history: ilp.History) -> dict[str, np.ndarray]:
         """Return the loss of each half-life, weight and strength by crime type, and the events under `events`."""
         targets = recent_periods(history)
         observed = history.panel.by_period[-len(targets) :]
@@ -86,7 +84,7 @@ def measure_priors(events: dict[str, ilp.Events]) -> Iterator[dict[str, object]]
                     parts.setdefault((name, worth), []).append(tuple(gain))
         for (name, worth), found in parts.items():
             gain, base = (np.concatenate(one) for one in zip(*found, strict=True))
-            estimate = Bootstrap().ratio(100 * gain, base)
+            estimate = ilp.Bootstrap().ratio(100 * gain, base)
             ends = {
                 key: float(getattr(estimate, part))
                 for key, part in (("gain", "value"), ("low", "low"), ("high", "high"))
@@ -103,7 +101,7 @@ def other_losses(events: dict[str, ilp.Events], city: str, cutoff: pd.Timestamp)
         if name == city or min(cutoff, last) - one.start < pd.Timedelta(weeks=26):
             continue
         known = one.known_at(min(cutoff, last))
-        history = History.from_events(min(cutoff, last), known, ilp.SquareGrid(500).build(known), CALENDAR)
+        history = ilp.History.from_events(min(cutoff, last), known, ilp.SquareGrid(500).build(known), CALENDAR)
         found = PriorFromCities().losses(history)
         for kind, count in zip(one.crime_types, found["events"], strict=True):
             for key in (kind, ""):
@@ -128,8 +126,8 @@ def gains(
     events: ilp.Events, grid: Grid, cutoff: pd.Timestamp, others: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the summed deviance that each prior saves by week, and that of the mean of the known weeks."""
-    history = History.from_events(cutoff, events, grid, CALENDAR)
-    later = History.from_events(cutoff + pd.Timedelta(weeks=WEEKS), events, grid, CALENDAR)
+    history = ilp.History.from_events(cutoff, events, grid, CALENDAR)
+    later = ilp.History.from_events(cutoff + pd.Timedelta(weeks=WEEKS), events, grid, CALENDAR)
     weeks = CALENDAR.next_periods(cutoff, WEEKS)
     observed = later.panel.by_period[-WEEKS:].astype(float)
     losses = PriorFromCities().losses(history)

@@ -28,7 +28,6 @@ from ilp_models.backtest.replay import BacktestData, replay
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.replay import Replay
 from ilp_models.pipeline.pooled_training import train_pooled_backtest
-from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import poisson_deviance
 
 FOLDER = Path(__file__).resolve().parent
@@ -199,7 +198,7 @@ def rows_of(label: str, city: str, by_week: dict[str, np.ndarray]) -> Iterator[t
     """Yield skill over the 52-week mean, and the gain over local LightGBM in points of skill with its interval."""
     base, local = by_week[BASELINE], by_week[LOCAL]
     for name, one in by_week.items():
-        gain = Bootstrap().ratio(100 * (local - one), base)
+        gain = ilp.Bootstrap().ratio(100 * (local - one), base)
         value, low, high = (float(end) for end in (gain.value, gain.low, gain.high))
         verdict = "" if name == LOCAL else "better" if low > 0 else "worse" if high < 0 else "tie"
         yield label, city, name, len(one), 100 * (1 - one.mean() / base.mean()), value, low, high, verdict

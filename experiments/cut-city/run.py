@@ -17,9 +17,7 @@ import pandas as pd
 import ilp_models as ilp
 from ilp_models.backtest.replay import BacktestData, replay
 from ilp_models.backtest.rolling_origin import RollingOrigin
-from ilp_models.domain.events import Events
 from ilp_models.domain.forecaster import Forecaster
-from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import poisson_deviance
 
 FOLDER = Path(__file__).resolve().parent
@@ -61,7 +59,7 @@ def main() -> int:
     return 0
 
 
-def compare(name: str, events: Events) -> list[tuple[object, ...]]:
+def compare(name: str, events: ilp.Events) -> list[tuple[object, ...]]:
     """Return skill and loss against the uncut city of each method and design, for all cells and those at the cut."""
     border = round(float(events.table["x"].median()) / GRID.size) * GRID.size  # between two columns of cells
     west = events.table["x"] < border
@@ -86,14 +84,14 @@ def compare(name: str, events: Events) -> list[tuple[object, ...]]:
             uncut = losses["uncut"][method].loc[chosen].sum().to_numpy()
             for design, found in losses.items():
                 own = found[method].loc[chosen].sum().to_numpy()
-                lost = Bootstrap().ratio(100 * (own - uncut), base)
+                lost = ilp.Bootstrap().ratio(100 * (own - uncut), base)
                 loss = [float(value) for value in (lost.value, lost.low, lost.high)]
                 skill = 100 * (1 - own.sum() / base.sum())
                 rows.append((name, where, method, design, skill, *(loss if design != "uncut" else [np.nan] * 3)))
     return rows
 
 
-def deviances(events: Events, models: dict[str, Forecaster]) -> dict[str, pd.DataFrame]:
+def deviances(events: ilp.Events, models: dict[str, Forecaster]) -> dict[str, pd.DataFrame]:
     """Return the summed deviance of each cell and week over the crime types, by method."""
     cutoff = PLAN.folds(events, CALENDAR)[0].cutoff
     data = BacktestData(events, GRID.build(events.known_at(cutoff)), CALENDAR)
@@ -108,7 +106,7 @@ def deviances(events: Events, models: dict[str, Forecaster]) -> dict[str, pd.Dat
     return found
 
 
-def until(events: Events, end: pd.Timestamp) -> Events:
+def until(events: ilp.Events, end: pd.Timestamp) -> ilp.Events:
     """Return the events before a day."""
     return replace(events, table=events.table[events.table["occurred_at"] < end].reset_index(drop=True), end=end)
 

@@ -39,17 +39,14 @@ sys.path.insert(0, str(FOLDER.parent / "borrowed-strength"))
 from cities import read_city  # noqa: E402 - the records of Chicago are read as in that experiment
 
 import ilp_models as ilp  # noqa: E402
-from ilp_models.compute.local import LocalProcesses  # noqa: E402
 from ilp_models.domain.aggregate import area_levels  # noqa: E402
 from ilp_models.domain.features import Column  # noqa: E402
 from ilp_models.domain.scores import ALL  # noqa: E402
 from ilp_models.grid.parents import ByLabel  # noqa: E402
 from ilp_models.pipeline.backtesting import Backtest  # noqa: E402
 from ilp_models.pipeline.trials import record_backtest_trials  # noqa: E402
-from ilp_models.stats.bootstrap import Bootstrap  # noqa: E402
 from ilp_models.stats.distributions import cumulative, fit_dispersion, quantiles  # noqa: E402
 from ilp_models.stats.filters import exponential_means  # noqa: E402
-from ilp_models.tracking.trial_record import TrialRecord  # noqa: E402
 
 MARKED = r"(<!-- {0} -->\n).*?(<!-- end of {0} -->)"
 BASELINE = "lightgbm"
@@ -162,7 +159,7 @@ def main(words: list[str]) -> int:
     code, rows = ilp.describe_code(), []
     for city in WEEKS:
         tested = backtest(city, Path(words[0]))
-        record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
+        record_backtest_trials(ilp.TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
         rows.append(skills(tested).assign(city=city))
     table = pd.concat(rows, ignore_index=True)
     table.to_csv(FOLDER / "results.csv", index=False, float_format="%.8g", lineterminator="\n")
@@ -178,9 +175,9 @@ def try_etas(path: Path) -> int:
             "chosen default": ilp.LightGBM(max_zeros=None),
             "etas column": ilp.LightGBM((*FEATURES, EtasIntensity()), max_zeros=None),
         }
-        one = LocalProcesses(1)  # one process learns each year of `etas` once
+        one = ilp.LocalProcesses(1)  # one process learns each year of `etas` once
         tested = tested_on(city, path, models, "chosen default", compute=one)
-        record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
+        record_backtest_trials(ilp.TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
         table = tested.skill()
         rows.append(table[table["forecaster"] == "etas column"].assign(city=city))
         seconds = {
@@ -206,7 +203,7 @@ def try_zeros(path: Path) -> int:
             models = {"all": ilp.LightGBM(max_zeros=None, seed=seed)}
             models |= {f"{limit:,}": ilp.LightGBM(max_zeros=limit, seed=seed) for limit in LIMITS}
             tested = tested_on(city, path, models, "all")
-            record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
+            record_backtest_trials(ilp.TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
             seconds = {one.forecaster: one.cost.fit_cpu_seconds for one in tested.replays if one.cost is not None}
             table = tested.skill()
             table = table[table["crime_type"] == ALL]
@@ -227,7 +224,7 @@ def compare_log_scores(path: Path) -> int:
             "negative_binomial_intervals": ilp.NegativeBinomialIntervals(),
         }
         tested = tested_on(city, path, models, fitted)
-        record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
+        record_backtest_trials(ilp.TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
         table = tested.scores.skill(fitted, score="log_score")
         rows.append(table[table["forecaster"] != fitted].assign(city=city))
     found = pd.concat(rows, ignore_index=True)
@@ -269,7 +266,7 @@ def calibrate_leads() -> int:
                 now = replay.periods.year == int(year)
                 past = replay.periods.year == int(year) - 1
                 inside, right = covered(*(one[..., past] for one in sums), *(one[..., now] for one in sums))
-                total = Bootstrap().for_lead(replay.lead).ratio(*(one[..., now].sum(axis=(0, 1)) for one in sums))
+                total = ilp.Bootstrap().for_lead(replay.lead).ratio(*(one[..., now].sum(axis=(0, 1)) for one in sums))
                 ends = (float(end) for end in (total.value, total.low, total.high))
                 rows.append((year, level.name, replay.lead, inside, right, *ends))
     columns = ["year", "level", "lead", "covered", "covered_if_right", "sum_ratio", "low", "high"]
@@ -329,7 +326,7 @@ def score_test() -> int:
         refit_every=REFIT_EVERY,
         baseline="earlier default",
     )
-    record_backtest_trials(TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
+    record_backtest_trials(ilp.TrialRecord(str(FOLDER / "trials.csv")), "default-forecaster", tested, FOLDER)
     table = tested.skill()
     table = table[table["forecaster"] == "chosen default"]
     table.to_csv(FOLDER / "test.csv", index=False, float_format="%.8g", lineterminator="\n")

@@ -26,7 +26,6 @@ import ilp_models as ilp
 from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.gate import decide
 from ilp_models.audit.register.approvals import approve, record_decision
-from ilp_models.audit.register.register import Register
 from ilp_models.audit.register.signatures import ReviewerSignature
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
 from ilp_models.domain.checks import required_keys
@@ -242,7 +241,7 @@ def failing_findings(outcomes: dict[str, Outcome]) -> pd.DataFrame:
 def refusal(decision: Decision) -> str:
     """Return the message that refuses an approval of a decision; empty if it is approved."""
     with tempfile.TemporaryDirectory() as folder:
-        register = Register(Path(folder) / "register.jsonl")
+        register = ilp.Register(Path(folder) / "register.jsonl")
         record_decision(register, decision, "t.rainer")
         try:
             approve(

@@ -18,13 +18,10 @@ import pandas as pd
 from scipy.stats import beta
 
 import ilp_models as ilp
-from ilp_models.domain.errors import IlpError
 from ilp_models.domain.trial import Scheme, TrialData, usual_counts
 from ilp_models.evaluation.differences import DifferenceInDifferences
 from ilp_models.evaluation.displacement import DisplacementDifference
 from ilp_models.evaluation.intention_to_treat import IntentionToTreat
-from ilp_models.evaluation.power import PowerSimulation
-from ilp_models.evaluation.schemes import BlockedRandomisation, Crossover, MatchedPairs, SteppedWedge
 from ilp_models.evaluation.synthetic_control import SyntheticControl
 
 FOLDER = Path(__file__).resolve().parent
@@ -38,11 +35,11 @@ MOVED = 0.5  # share of the events that do not happen in treated places, and hap
 RECORDED = 2.0  # events that patrols find in treated places, as a multiple
 FOUND = "robbery"  # the type that patrols find
 LEVEL = 0.05
-WEDGE = SteppedWedge(4)
+WEDGE = ilp.SteppedWedge(4)
 SCHEMES = {  # name: scheme, weeks of the trial
-    "matched pairs": (MatchedPairs(), 26),
-    "one of four treated": (BlockedRandomisation(4, 0.25), 26),
-    "crossover": (Crossover(2, 1), 24),
+    "matched pairs": (ilp.MatchedPairs(), 26),
+    "one of four treated": (ilp.BlockedRandomisation(4, 0.25), 26),
+    "crossover": (ilp.Crossover(2, 1), 24),
     "stepped wedge": (WEDGE, 25),
 }
 THROUGHOUT = ("matched pairs", "one of four treated")  # units do not change
@@ -129,7 +126,7 @@ def run_scheme(name: str, cities: list[np.ndarray]) -> Iterator[dict[str, object
 def designed_power(scheme: Scheme, weeks: int, counts: np.ndarray) -> float:
     """Return the power that a design would promise from the past of a city."""
     units, _ = places(counts.sum(axis=0)[..., :BEFORE])
-    return PowerSimulation(trials=200, periods_before=COMPARED).run(units, scheme, weeks, [1 - RATIO])[0].power
+    return ilp.PowerSimulation(trials=200, periods_before=COMPARED).run(units, scheme, weeks, [1 - RATIO])[0].power
 
 
 def places(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -174,7 +171,7 @@ def measured(label: str, trial: TrialData, truth: float) -> tuple[float, ...]:
     """Return ratio, whether the truth is covered and whether an effect is shown; NaN where nothing can be estimated."""
     try:
         found = ESTIMATORS[label].estimate(trial)
-    except IlpError:
+    except ilp.IlpError:
         return np.nan, np.nan, np.nan
     ratio, low, high, p_value = (
         found if isinstance(found, tuple) else (found.ratio, found.ratio_low, found.ratio_high, found.p_value)

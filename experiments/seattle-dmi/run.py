@@ -17,7 +17,6 @@ import ilp_models as ilp
 from ilp_models.domain.trial import TrialData
 from ilp_models.evaluation.differences import DifferenceInDifferences
 from ilp_models.evaluation.displacement import DisplacementDifference
-from ilp_models.evaluation.schemes import Observational
 from ilp_models.evaluation.synthetic_control import SyntheticControl
 from ilp_models.stats.minimum_norm import minimum_norm_weights
 
@@ -77,7 +76,9 @@ def main(words: list[str]) -> int:
 def estimates(counts: np.ndarray, treated: np.ndarray, covariates: np.ndarray) -> list[dict[str, object]]:
     """Return the effect on one outcome by each estimator of an observational design."""
     given = np.repeat(treated[:, None], counts.shape[1] - BEFORE, axis=1)
-    trial = TrialData(counts[:, :BEFORE], counts[:, BEFORE:], given, Observational(), np.zeros(len(counts), dtype=int))
+    trial = TrialData(
+        counts[:, :BEFORE], counts[:, BEFORE:], given, ilp.Observational(), np.zeros(len(counts), dtype=int)
+    )
     seen = float(counts[treated, BEFORE:].sum())
     found = {
         "synthetic control": SyntheticControl().estimate(trial, 0.9, covariates),

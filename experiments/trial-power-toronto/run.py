@@ -16,12 +16,9 @@ import numpy as np
 import pandas as pd
 
 import ilp_models as ilp
-from ilp_models.domain.errors import IlpError
 from ilp_models.domain.panel import Panel
 from ilp_models.domain.trial import Scheme
-from ilp_models.evaluation.power import Power, PowerSimulation, least_effect
-from ilp_models.evaluation.schemes import BlockedRandomisation, Crossover, MatchedPairs, SteppedWedge
-from ilp_models.evaluation.units import TrialUnits
+from ilp_models.evaluation.power import Power, least_effect
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = r"(<!-- {0} -->\n).*?(<!-- end of {0} -->)"
@@ -31,7 +28,7 @@ APART = 156  # weeks before the plan that do not choose units, if promise and ch
 EFFECTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 SHOWN = (0.1, 0.2)  # effects that the tables show
 POWER = 0.8
-MATCHED = MatchedPairs()
+MATCHED = ilp.MatchedPairs()
 ALL_TYPES = "all five types"
 
 
@@ -51,10 +48,10 @@ class Trial:
 SIZES = [("cells", 20), ("cells", 40), ("cells", 80), ("cells", 160), ("clusters", 20), ("clusters", 40), ("areas", 20)]
 SCHEMES = {
     "matched pairs": (MATCHED, 24),
-    "one of four treated": (BlockedRandomisation(4, 0.25), 24),
-    "crossover, 2 weeks": (Crossover(2, 0), 24),
-    "crossover, 2 weeks, 1 left out": (Crossover(3, 1), 24),
-    "stepped wedge, 4 steps": (SteppedWedge(4), 25),
+    "one of four treated": (ilp.BlockedRandomisation(4, 0.25), 24),
+    "crossover, 2 weeks": (ilp.Crossover(2, 0), 24),
+    "crossover, 2 weeks, 1 left out": (ilp.Crossover(3, 1), 24),
+    "stepped wedge, 4 steps": (ilp.SteppedWedge(4), 25),
 }
 APART_SIZES = [("cells", 80), ("areas", 20)]
 PARTS = {
@@ -94,16 +91,16 @@ def results(trials: list[Trial], events: ilp.Events) -> Iterator[dict[str, objec
         row = {"outcome": trial.outcome, "kind": trial.kind, "units": trial.count, "weeks": trial.periods}
         row |= {"scheme": trial.label, "chosen_apart": trial.apart, "note": ""}
         try:
-            units = TrialUnits(trial.kind, trial.count, radius_m=600, buffer_m=100)
+            units = ilp.TrialUnits(trial.kind, trial.count, radius_m=600, buffer_m=100)
             chosen = units.choose(grid, known.sum(axis=1).astype(float), known.any(axis=1))
             row |= {"cells": sum(map(len, chosen.cells))}
-            simulation = PowerSimulation(periods_before=BEFORE)
+            simulation = ilp.PowerSimulation(periods_before=BEFORE)
             for name, part in (("promised", past), ("later", counts[:, split - BEFORE :])):
                 found = simulation.run(chosen.sums(part), trial.scheme, trial.periods, EFFECTS)
                 row |= {f"{name}_events": found[0].events, f"{name}_least": least_effect(found[1:], POWER)}
                 for one in found:
                     row |= {f"{name}_{one.effect:g}{end}": value for end, value in shares(one)}
-        except IlpError as error:
+        except ilp.IlpError as error:
             row["note"] = str(error).partition(". ")[0]
         yield row
 
