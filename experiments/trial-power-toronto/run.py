@@ -96,12 +96,12 @@ def results(trials: list[Trial], events: ilp.Events) -> Iterator[dict[str, objec
             row |= {"cells": sum(map(len, chosen.cells))}
             simulation = ilp.PowerSimulation(periods_before=BEFORE)
             for name, part in (("promised", past), ("later", counts[:, split - BEFORE :])):
-                found = simulation.run(chosen.sums(part), trial.scheme, trial.periods, EFFECTS)
+                found = simulation.run(chosen.sums({None: part}), trial.scheme, trial.periods, EFFECTS)
                 row |= {f"{name}_events": found[0].events, f"{name}_least": least_effect(found[1:], POWER)}
                 for one in found:
                     row |= {f"{name}_{one.effect:g}{end}": value for end, value in shares(one)}
         except ilp.IlpError as error:
-            row["note"] = str(error).partition(". ")[0]
+            row["note"] = error.problem
         yield row
 
 
