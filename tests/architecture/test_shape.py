@@ -95,22 +95,6 @@ WITHOUT_OWN_TEST = {  # modules that are only tested through others so far; may 
     "pipeline/trial_result.py",
     "pipeline/tuning_report.py",
     "pipeline/withdraw.py",
-    "report/audit/audit_record.py",
-    "report/audit/content.py",
-    "report/audit/draft_documents.py",
-    "report/change_view.py",
-    "report/class_maps.py",
-    "report/comparison/figures.py",
-    "report/description_page.py",
-    "report/hot_spot_view.py",
-    "report/last_map.py",
-    "report/region_page.py",
-    "report/rival_kit.py",
-    "report/threats_page.py",
-    "report/totals_page.py",
-    "report/trial_design_page.py",
-    "report/trial_page.py",
-    "report/weekly_map.py",
 }
 EMPTY_WORDS = {"utils", "common", "helpers", "base", "manager", "misc", "util", "helper", "core"}
 # The URL of a package index, or the path of a checkout on one machine.

@@ -21,8 +21,9 @@ from ilp_models.report.weekly_report import WeeklyReport, compose_weekly
 from tests.pipeline.test_evaluation import page_with_dose
 from tests.report.browser import axe_result, find_axe, find_browser, printed_pages
 from tests.report.comparison_evidence import comparison_evidence
+from tests.report.front_pages import last_of
 from tests.report.test_approval_page import page_of
-from tests.report.test_front_page import last_of, page_with
+from tests.report.test_front_page import page_with
 from tests.report.test_group_page import page_of as page_of_groups
 from tests.report.test_intake_page import evidence as intake_evidence
 from tests.report.test_interactive_map import map_of

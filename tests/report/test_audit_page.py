@@ -3,13 +3,12 @@ import re
 from dataclasses import replace
 
 import jsonschema
-import numpy as np
 import pandas as pd
 import pytest
 
 from ilp_models.domain.checks import CATALOGUE
 from ilp_models.domain.disclaimers import CAVEAT
-from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.domain.errors import StorageError
 from ilp_models.report.audit.audit_record import SENSITIVITY, AuditPage, AuditRecord
 from ilp_models.report.audit.json_report import schema
 from ilp_models.report.audit.page import write_audit_report
@@ -255,13 +254,6 @@ def test_an_unwritable_folder_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="Free disk space or choose another folder"):
         write_audit_report(AuditPage(), records.bare(), tmp_path / "file")
-
-
-def test_flags_of_other_cells_and_zero_rows_are_errors():
-    with pytest.raises(InputError, match=r"flags has shape .* it needs 3 maps and 100 cells"):
-        records.full(flags=np.zeros((2, 3, 4)))
-    with pytest.raises(InputError, match="rows=0 must be at least 1"):
-        AuditPage(rows=0)
 
 
 @pytest.mark.usefixtures("undrawn")

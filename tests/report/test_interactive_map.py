@@ -13,7 +13,7 @@ from ilp_models.report.interactive_map import InteractiveMap, MapMeasure
 from ilp_models.report.page import MAP_SCRIPT
 from ilp_models.report.weekly_map import MapEvidence, weekly_map
 from ilp_models.report.weekly_report import WeeklyReport, compose_weekly
-from tests.builders import TYPES, forecast_on, square_grid
+from tests.builders import forecast_on, square_grid
 from tests.report.weekly_evidence import evidence_of
 
 HOSTILE = (
@@ -87,29 +87,6 @@ def test_a_hole_and_a_second_part_are_drawn():
 def test_unknown_values_are_null_and_others_short():
     values = MapMeasure("Expected", "amount", np.array([[np.nan, 0.123456, 3.0, *[0.0] * (len(square_grid()) - 3)]]))
     assert map_of(measures=[values]).to_dict()["measures"][0]["values"][0][:3] == [None, 0.1235, 3]
-
-
-def test_all_types_are_the_sum_with_an_interval_of_their_own():
-    grid = square_grid()
-    found = weekly_map(forecast_on(grid), grid, MapEvidence())
-    assert found.types == ["all types", *TYPES]
-    expected, interval = found.measures
-    np.testing.assert_allclose(expected.values[0], expected.values[1:].sum(axis=0))
-    assert (interval.high[0] >= interval.high[1:].max(axis=0)).all()
-    one = weekly_map(forecast_on(grid, types=TYPES[:1]), grid, MapEvidence())
-    assert list(one.types) == [TYPES[0]]
-    assert one.measures[0].values.shape == (1, len(grid))
-
-
-def test_change_is_expected_minus_recorded():
-    grid = square_grid()
-    recorded = np.full((len(TYPES), len(grid)), 2.0)
-    evidence = MapEvidence(recorded=recorded, recorded_period=pd.Period("2021-12-27", "W-SUN"))
-    found = {one.label: one for one in weekly_map(forecast_on(grid), grid, evidence).measures}
-    change = found["Change: expected minus recorded last week"].values
-    np.testing.assert_allclose(change, found["Expected this week"].values - found["Recorded last week"].values)
-    assert found["Recorded last week"].values[0].tolist() == [2.0 * len(TYPES)] * len(grid)
-    assert found["Recorded last week"].note.endswith("27 December to 2 January 2022.")
 
 
 def test_layers_are_clipped_and_limited_and_say_so():
