@@ -3,7 +3,8 @@
 python experiments/borrowed-strength/run.py PATH
     writes cities.csv, sampling.csv, priors.csv, origin.json and the tables of README.md
 python experiments/borrowed-strength/run.py confirm PATH
-    writes confirmed.csv, confirmed.json and its table: first half-years in earlier weeks, with default settings
+    writes confirmed.csv, windows.csv, confirmed.json and their tables: first half-years in earlier weeks, with default
+    settings
 
 PATH is a folder with the records of the cities; README.md names the files.
 """
@@ -86,15 +87,30 @@ def confirm(data: Path) -> int:
     code, began = ilp.describe_code(), time.process_time()
     events = {name: read_city(name, data) for name in FILES}
     rows: list[tuple[object, ...]] = []
+    each: list[dict[str, object]] = []
     for city, (end, weeks) in EARLIER.items():
-        windows = first_half_years(events, city, pd.Timestamp(end), weeks, YEAR // 2)
+        windows = list(first_half_years(events, city, pd.Timestamp(end), weeks, YEAR // 2))
         parts = [weekly_deviances(window) for window in windows]
+        each += [window_row(window, part) for window, part in zip(windows, parts, strict=True)]
         by_week = {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
         rows += rows_of("first half-year", city, by_week)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table.round(4).to_csv(FOLDER / "confirmed.csv", index=False, lineterminator="\n")
-    write("confirmed", (code, began, events), {"earlier": cities_table(table)})
+    by_window = pd.DataFrame(each)
+    by_window.round(4).to_csv(FOLDER / "windows.csv", index=False, lineterminator="\n")
+    write("confirmed", (code, began, events), {"earlier": cities_table(table), "windows": windows_table(by_window)})
     return 0
+
+
+def window_row(window: Window, by_week: dict[str, np.ndarray]) -> dict[str, object]:
+    """Return what one window learned from, and the skill of both LightGBM in it."""
+    cutoff = window.plan.folds(window.records.events, CALENDAR)[0].cutoff
+    spans = {name: (one.events.start, min(one.events.end, cutoff)) for name, one in window.others.items()}
+    weeks = {name: len(CALENDAR.whole_periods(*span)) for name, span in spans.items() if span[0] < span[1]}
+    base = by_week[BASELINE].mean()
+    skill = {name: 100 * (1 - by_week[name].mean() / base) for name in (LOCAL, CANDIDATE)}
+    learned = ", ".join(f"{name} {count}" for name, count in weeks.items())
+    return {"city": window.city, "first_week": f"{cutoff:%Y-%m-%d}", "learned_from_weeks": learned, **skill}
 
 
 def write(name: str, made: tuple[str, float, dict[str, ilp.Events]], tables: dict[str, str]) -> None:
@@ -161,7 +177,8 @@ def weekly_deviances(window: Window) -> dict[str, np.ndarray]:
     """Return the mean Poisson deviance of each week by method."""
     with tempfile.TemporaryDirectory() as folder:
         pool = Path(folder, "pool")
-        candidate = ilp.PooledLightGBM(pool, holdout=window.holdout)
+        # No least length of records: that rule came from the table of earlier weeks, which shows what it prevents.
+        candidate = ilp.PooledLightGBM(pool, holdout=window.holdout, least_periods=0)
         train_pooled_backtest(
             {window.city: window.records, **window.others},
             window.plan,
@@ -242,6 +259,18 @@ def cities_table(table: pd.DataFrame) -> str:
         gain = "-" if one.method == LOCAL else f"{one.gain:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
         cells = (one.records, one.city, one.method, one.weeks, f"{one.skill:.2f}", gain, one.verdict or "-")
         lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def windows_table(table: pd.DataFrame) -> str:
+    """Return the windows of the earlier weeks as a Markdown table."""
+    lines = [
+        "| city | first week | pooled trees learned from weeks of | `lightgbm`, points | `pooled_lightgbm`, points |",
+        "|---|---|---|---:|---:|",
+    ]
+    for one in table.itertuples():
+        skills = f"{getattr(one, LOCAL):.2f} | {getattr(one, CANDIDATE):.2f}"
+        lines.append(f"| {one.city} | {one.first_week} | {one.learned_from_weeks} | {skills} |")
     return "\n".join(lines)
 
 

@@ -76,7 +76,7 @@ def test_the_order_of_rows_tells_nothing_about_places(model, history):
 
 def test_young_records_are_those_of_a_city_that_has_just_begun(model, history):
     """The second year has 28 weeks: the records of its first 20 weeks give the same rows as if nothing came before."""
-    every = clone(model).set_params(zero_share=1.0)
+    every = clone(model).set_params(zero_share=1.0, least_periods=0)
     begin = history.panel.periods[52].start_time
     table = history.events.table
     begun = replace(history.events, table=table[table["occurred_at"] >= begin].reset_index(drop=True), start=begin)
@@ -170,9 +170,21 @@ def test_pools_that_do_not_fit_are_refused(model, history):
         clone(model).fit(days)
     with pytest.raises(NotRunError, match=r"after the cutoff"):
         clone(model).fit(town(5, weeks=60, start="2014-01-06"))
-    for name in ("adapt_trees", "prior_events", "young_periods"):
+    for name in ("adapt_trees", "prior_events", "young_periods", "least_periods"):
         with pytest.raises(InputError, match=rf"{name}=-1.* must be at least 0"):
             clone(model).set_params(**{name: -1}).fit(history)
+
+
+def test_records_of_less_than_a_year_contribute_nothing(model, tmp_path):
+    short = town(4, weeks=51)
+    with pytest.raises(NotRunError, match=r"^new has 51 known week\(s\), and a pooled model learns from 52 or more\."):
+        model.training_sample(short, "new")
+    assert len(clone(model).set_params(least_periods=51).training_sample(short, "new").target)
+    pooled = train_pooled(
+        {"old": town(1), "new": short}, clone(model).set_params(pool=tmp_path), compute=LocalProcesses(1)
+    )
+    assert [head.jurisdiction for head in pooled.jurisdictions] == ["old"]
+    assert pooled.left_out["new"].startswith("new has 51 known week(s)")
 
 
 def test_the_content_of_the_pool_belongs_to_the_recipe(model):

@@ -98,6 +98,9 @@ class PooledLightGBM(LightGBM):
     young_periods : int, default 26
         Length of short records that each jurisdiction also contributes, one for each year, as if its records had just
         begun. The pooled trees then learn how to correct the forecasts of a new city. 0: none.
+    least_periods : int, optional
+        Known periods that a jurisdiction needs to contribute; by default a year of them. Trees from 9 weeks of one
+        city made forecasts of another far worse than its mean (experiment ``borrowed-strength``).
     zero_share : float, default 0.2
         Share of the units without events that training uses, above 0 and at most 1. It is the same in each
         jurisdiction. The sample is that of :class:`~ilp_models.model.regressions.lightgbm.LightGBM`.
@@ -137,6 +140,7 @@ class PooledLightGBM(LightGBM):
         adapt_trees: int = 40,
         prior_events: float = 20.0,
         young_periods: int = 26,
+        least_periods: int | None = None,
         zero_share: float = 0.2,
         num_leaves: int = 15,
         n_estimators: int = 80,
@@ -168,6 +172,7 @@ class PooledLightGBM(LightGBM):
         self.adapt_trees = adapt_trees
         self.prior_events = prior_events
         self.young_periods = young_periods
+        self.least_periods = least_periods
         self.zero_share = zero_share
 
     def content_digests(self) -> dict[str, str]:
@@ -184,6 +189,12 @@ class PooledLightGBM(LightGBM):
         Rows are sorted by their values. The crime types of the history must have the names that all jurisdictions
         share. NotRunError if the records are too short or have no event.
         """
+        known, least = len(history.panel.periods), self.least_periods
+        least = history.calendar.per_year if least is None else least
+        if known < least:
+            known_periods = f"{known} known {history.calendar.period_unit}(s)"
+            msg = f"{jurisdiction} has {known_periods}, and a pooled model learns from {least} or more. Give more data."
+            raise NotRunError(msg)
         parts: list[TrainingSample] = []
         for known in (history, *_young_histories(history, self.young_periods)):
             parts.extend(clone(self)._samples(known, jurisdiction))
@@ -230,11 +241,11 @@ class PooledLightGBM(LightGBM):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        if self.adapt_trees < 0 or self.prior_events < 0 or self.young_periods < 0:
-            msg = (
-                f"adapt_trees={self.adapt_trees}, prior_events={self.prior_events} and "
-                f"young_periods={self.young_periods} must be at least 0."
-            )
+        counts = {name: getattr(self, name) for name in ("adapt_trees", "prior_events", "young_periods")}
+        counts["least_periods"] = self.least_periods or 0
+        wrong = [f"{name}={value}" for name, value in counts.items() if value < 0]
+        if wrong:
+            msg = f"{wrong[0]} must be at least 0."
             raise InputError(msg)
         check_zero_share(self.zero_share)
         if self.offset is None:
