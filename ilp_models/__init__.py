@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     # read
     "read_events": "pipeline.events_reader",
-    "suggest_data_settings": "pipeline.intake",
+    "suggest_data_settings": "pipeline.data_settings",
     "load_toronto": "pipeline.events_reader",
     "SimulatedCity": "data.simulated.city",
     "PatrolledCity": "data.simulated.patrols",
@@ -48,7 +48,7 @@ _PUBLIC = {
     "read_group_matrix": "pipeline.group_matrix",
     "assess_groups": "pipeline.group_assessment",
     "assess_threats": "pipeline.threats",
-    "compile_brief": "pipeline.brief",
+    "compile_brief": "pipeline.brief_report",
     "write_brief": "pipeline.brief_files",
     "write_threat_assessment": "pipeline.threat_files",
     "write_group_assessment": "pipeline.group_assessment",

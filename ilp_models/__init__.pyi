@@ -82,9 +82,10 @@ from ilp_models.model.wrappers.reconciled import Reconciled as Reconciled
 from ilp_models.pipeline.audit_result import decide as decide
 from ilp_models.pipeline.auditing import audit_plan as audit_plan
 from ilp_models.pipeline.backtesting import run_backtest as run_backtest
-from ilp_models.pipeline.brief import compile_brief as compile_brief
 from ilp_models.pipeline.brief_files import write_brief as write_brief
+from ilp_models.pipeline.brief_report import compile_brief as compile_brief
 from ilp_models.pipeline.comparison import compare_forecasts as compare_forecasts
+from ilp_models.pipeline.data_settings import suggest_data_settings as suggest_data_settings
 from ilp_models.pipeline.description import describe_events as describe_events
 from ilp_models.pipeline.description import write_description as write_description
 from ilp_models.pipeline.evaluation import evaluate_trial as evaluate_trial
@@ -97,7 +98,6 @@ from ilp_models.pipeline.group_assessment import assess_groups as assess_groups
 from ilp_models.pipeline.group_assessment import write_group_assessment as write_group_assessment
 from ilp_models.pipeline.group_matrix import read_group_matrix as read_group_matrix
 from ilp_models.pipeline.harm_sets import load_harm_set as load_harm_set
-from ilp_models.pipeline.intake import suggest_data_settings as suggest_data_settings
 from ilp_models.pipeline.part_of_day import score_part_of_day as score_part_of_day
 from ilp_models.pipeline.part_of_day import split_by_part_of_day as split_by_part_of_day
 from ilp_models.pipeline.plan import allocate_effort as allocate_effort

@@ -21,9 +21,9 @@ from ilp_models.domain.text_output import csv_marks, write_table
 from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.borders import BORDERS
 from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.contributions import CONTRIBUTION, Contribution, read_contribution, train
 from ilp_models.pipeline.description import FACTS, read_parts
 from ilp_models.pipeline.outputs import INTAKE, RECORDED, write_json
-from ilp_models.pipeline.pool import CONTRIBUTION, Contribution, read_contribution, train
 from ilp_models.pipeline.registration import REGISTER
 from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.report.description_page import headlines

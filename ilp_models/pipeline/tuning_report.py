@@ -5,17 +5,18 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from ilp_models.domain.text_output import write_table
+from ilp_models.pipeline.trial_scorer import TrialScorer
 from ilp_models.report.plots import plot_tuning_history, plot_tuning_settings, save_figure
 from ilp_models.stats.bootstrap import Bootstrap, paired_p_value
 from ilp_models.stats.pooling import direction
 from ilp_models.tuning.space import SearchSetting
-from ilp_models.tuning.trials import ScoreSums, Trial
+from ilp_models.tuning.trials import ScoreSums, Trial, Trials
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,26 @@ class TuningReport:
     ahead: int  # longest lead of the search plus the reporting delay, periods
     baseline: str  # of the skill
     command: str  # of the search
+
+    @classmethod
+    def from_search(cls, search: Trials, scorer: TrialScorer, forecaster: str, command: str) -> Self:
+        """Return the report of a search of the settings of a named forecaster."""
+        study = scorer.study
+        return cls(
+            forecaster=forecaster,
+            key=scorer.key,
+            score=scorer.tuning.score,
+            space=scorer.tuning.settings,
+            trials=search.finished,
+            best=search.best,
+            importance=search.importance(),
+            periods=scorer.periods,
+            first_test=scorer.first_test,
+            resampling=scorer.scoring.bootstrap,
+            ahead=scorer.plan.horizon + scorer.plan.delay(study.events, study.calendar),
+            baseline=scorer.scoring.baseline,
+            command=command or "ilp tune",
+        )
 
     @property
     def overrides(self) -> list[str]:

@@ -16,7 +16,8 @@ WIRING = {
     f"ilp_models.pipeline.{name}" for name in ("group_task", "group_matrix", "group_assessment", "group_screening")
 }
 TASK = "ilp_models.pipeline.assess"  # it also assesses what has nothing to do with groups
-BRIEF = "ilp_models.pipeline.brief"  # groups are in a report only on request, for recipients who are named
+BRIEF = "ilp_models.pipeline.brief_report"  # groups are in a report only on request, for recipients who are named
+BRIEF_TASK = "ilp_models.pipeline.brief"
 BRIEF_PART = "ilp_models.pipeline.brief_parts.groups_part"  # reads the record of an assessment, and no matrix
 PRODUCTS = {"ilp_models.report.group_page", "ilp_models.export.group_template"}
 NEVER = {
@@ -78,7 +79,8 @@ def test_only_the_wiring_imports_what_it_makes():
     for name in WIRING:  # public names and the task are loaded by name
         assert importers(name) <= WIRING | {TASK, BRIEF_PART}, name
     assert importers(TASK) == set()
-    assert importers(BRIEF) == set()
+    assert importers(BRIEF) == {BRIEF_TASK}
+    assert importers(BRIEF_TASK) == set()
 
 
 def test_modules_of_groups_import_no_cells_plans_forecasts_or_stores():

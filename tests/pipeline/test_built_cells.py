@@ -61,3 +61,13 @@ def test_other_events_and_another_grid_get_their_own_cells(events):
     assert replace(study, grid=ilp.SquareGrid(1000), shared=study.cells).cells is not study.cells
     assert open_study(events, study.cells).cells is study.cells
     assert open_study(events.known_at(events.end), study.cells).cells is not study.cells
+
+
+def test_only_the_last_three_cells_are_kept(events):
+    study = open_study(events, CountedSquares(500))
+    cutoffs = pd.date_range(events.start, periods=5, freq="W-MON")[1:]
+    for cutoff in [*cutoffs, cutoffs[-1], cutoffs[1]]:
+        study.grid_at(cutoff)
+    assert [end for _, end in BUILT] == [*cutoffs]
+    study.grid_at(cutoffs[0])
+    assert BUILT[-1] == BUILT[0]

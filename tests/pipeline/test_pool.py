@@ -12,16 +12,15 @@ from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.errors import InputError
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.region import JurisdictionResult, RunState
 from ilp_models.domain.region_plan import RegionPlan
 from ilp_models.grid.square import SquareGrid
-from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.regressions.pool import PooledModel
 from ilp_models.model.regressions.pooled import PooledLightGBM
+from ilp_models.pipeline.contributions import read_contribution, train
 from ilp_models.pipeline.forecasting import make_forecast
-from ilp_models.pipeline.pool import pooled_forecaster, read_contribution, run, train
+from ilp_models.pipeline.pool import run
 from ilp_models.pipeline.region import finish_region, is_readable
 from tests.audit.audit_inputs import GOVERNANCE
 
@@ -151,12 +150,6 @@ def test_a_damaged_sample_leaves_a_jurisdiction_out(tmp_path):
 def test_records_that_are_too_short_contribute_nothing(tmp_path):
     _, text = contribute(tmp_path / "young", city(1, weeks=8))
     assert text.startswith("young contributes nothing: ")
-
-
-@pytest.mark.parametrize("model", [{}, {"ewma": EWMA()}, {"a": MODEL, "b": MODEL}])
-def test_one_pooled_model_is_trained(model):
-    with pytest.raises(InputError, match="pool trains one pooled model"):
-        pooled_forecaster(model)
 
 
 def test_a_contribution_from_elsewhere_is_not_followed(tmp_path):

@@ -1,0 +1,136 @@
+"""What each jurisdiction contributes to a pooled model: samples of its records, or the reason why it gives none."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from ilp_models.audit.audit import Audit
+from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.domain.enforcement_kinds import enforcement_kind
+from ilp_models.domain.errors import InputError, NotRunError, StorageError
+from ilp_models.domain.events import Events
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.governance import Governance
+from ilp_models.domain.history import History
+from ilp_models.domain.local_file import file_in_folder
+from ilp_models.domain.region import JurisdictionResult, RunState
+from ilp_models.model.regressions.pool import PooledModel
+from ilp_models.model.regressions.pooled import PooledLightGBM
+from ilp_models.model.regressions.training_sample import TrainingSample
+from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.outputs import write_json
+from ilp_models.pipeline.study import Study
+
+CONTRIBUTION: Final = "contribution.json"
+SAMPLES: Final = "samples"
+_STAMP: Final = "%Y-%m-%dT%H-%M-%S"
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What a jurisdiction gives to a pooled model, or why it gives nothing."""
+
+    name: str
+    samples: tuple[TrainingSample, ...] = ()
+    left_out: str = ""  # the reason; empty if it contributes
+    records: int = 0  # that its newest sample was counted from
+    types_left_out: tuple[str, ...] = ()
+    damaged: bool = False  # its files cannot be read
+
+
+def write_contribution(
+    name: str, study: Study, forecaster: PooledLightGBM, backtest: RollingOrigin, audit: Audit, folder: Path
+) -> Mapping[str, Any]:
+    """Write the samples of a jurisdiction, one for each cutoff, or why it contributes nothing; return what it wrote."""
+    events, calendar = study.events, study.calendar
+    reasons = list(contribution_faults(audit.governance, events))
+    kinds = [kind for kind in events.crime_types if not enforcement_kind(kind, audit.enforcement_types)]
+    left_out = [kind for kind in events.crime_types if kind not in kinds]
+    if not kinds:
+        reasons.append("the records of all its crime types depend on where police patrol")
+    written: list[str] = []
+    if not reasons:
+        cutoffs = [fold.cutoff for fold in backtest.folds(events, calendar) if fold.refit]
+        try:
+            for cutoff in dict.fromkeys([*cutoffs, study.cutoff]):
+                sample = forecaster.training_sample(_history(study, cutoff, kinds), name)
+                (folder / SAMPLES).mkdir(exist_ok=True)
+                sample.write(folder / SAMPLES / f"{cutoff.strftime(_STAMP)}.parquet")
+                written.append(cutoff.isoformat())
+        except NotRunError as error:
+            reasons.append(str(error))
+    known = events.select_types(kinds).known_at(calendar.earlier(study.cutoff, study.record_lag))
+    facts = {"jurisdiction": name, "left_out": "; ".join(reasons), "records": 0 if reasons else len(known)}
+    facts |= {"types_left_out": left_out, "cutoffs": written}
+    write_json(folder / CONTRIBUTION, facts)
+    return facts
+
+
+def contribution_faults(governance: Governance, events: Events) -> tuple[str, ...]:
+    """Return why a jurisdiction may not contribute: open questions of governance, and records of tainted periods."""
+    tainted = [
+        f"its records from {one.start} to {one.end} are tainted ({one.why})"
+        for one in governance.tainted
+        if pd.Timestamp(one.start) < events.end and pd.Timestamp(one.end) >= events.start
+    ]
+    return (*(f"governance: {fault}" for fault in governance.faults(now())), *tainted)
+
+
+def pooled_forecaster(model: Mapping[str, Forecaster]) -> PooledLightGBM:
+    """Return the only pooled forecaster among the models; raise InputError if there is another number."""
+    found = [one for one in model.values() if isinstance(one, PooledLightGBM)]
+    if len(found) != 1:
+        msg = f"pool trains one pooled model, not {len(found)}. Choose 'model=[pooled_lightgbm]'."
+        raise InputError(msg)
+    return found[0]
+
+
+def train(contributions: Sequence[Contribution], model: Mapping[str, Forecaster], folder: Path) -> list[str]:
+    """Train a model for each cutoff on the samples of all jurisdictions, and return lines for the terminal.
+
+    A sample of an earlier cutoff counts where a jurisdiction has none of this cutoff, and none of a later one.
+    """
+    forecaster = pooled_forecaster(model)
+    samples = {one.name: one.samples for one in contributions if not one.left_out}
+    reasons = {one.name: one.left_out for one in contributions if one.left_out}
+    lines = [f"Contributes: {', '.join(samples) or 'no jurisdiction'}"]
+    lines += [f"Left out: {name}: {why}" for name, why in reasons.items()]
+    if not samples:
+        return [*lines, "No model was trained."]
+    cutoffs = sorted({sample.cutoff for parts in samples.values() for sample in parts})
+    for cutoff in cutoffs:
+        newest = {name: [one for one in parts if one.cutoff <= cutoff] for name, parts in samples.items()}
+        late = {name: "it has no sample of this or an earlier cutoff" for name, parts in newest.items() if not parts}
+        known = [max(parts, key=lambda one: one.cutoff) for parts in newest.values() if parts]
+        PooledModel.fit(known, cutoff, forecaster.learners(), reasons | late).write(folder)
+    days = f"{cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d}"
+    return [*lines, f"Models: {len(cutoffs)} cutoffs, {days}. Use them with model.pooled_lightgbm.pool={folder}"]
+
+
+def _history(study: Study, cutoff: pd.Timestamp, kinds: Sequence[str]) -> History:
+    events = study.events.select_types(kinds)
+    cells = study.grid_at(cutoff)
+    return History.from_events(cutoff, events, cells, study.calendar, study.layers, study.record_lag)
+
+
+def read_contribution(result: JurisdictionResult) -> Contribution:
+    """Return the samples of a finished run, or the reason why it contributes nothing."""
+    if result.state is RunState.FAILED:
+        return Contribution(result.name, left_out=result.error or "its run failed")
+    folder = Path(result.folder)
+    try:
+        facts = json.loads(file_in_folder(folder, CONTRIBUTION).read_text(encoding="utf-8"))
+        types = tuple(map(str, facts["types_left_out"]))
+        if facts["left_out"]:
+            return Contribution(result.name, left_out=str(facts["left_out"]), types_left_out=types)
+        names = [f"{pd.Timestamp(cutoff).strftime(_STAMP)}.parquet" for cutoff in facts["cutoffs"]]
+        samples = [TrainingSample.read(file_in_folder(folder / SAMPLES, name)) for name in names]
+        if not samples:
+            return Contribution(result.name, left_out="it has no sample", types_left_out=types)
+        return Contribution(result.name, tuple(samples), "", int(facts["records"]), types)
+    except (InputError, KeyError, OSError, RecursionError, StorageError, TypeError, ValueError) as error:
+        return Contribution(result.name, left_out=f"its samples cannot be read: {error}", damaged=True)
