@@ -175,6 +175,11 @@ def summary_of(text):
     return lines
 
 
+def scores_of(done):
+    """Return the stored scores of a run."""
+    return (done.folder / "scores.csv").read_bytes()
+
+
 def copy_run(done, folder):
     """Return a copy of a run's folder, to be spoiled."""
     return Path(shutil.copytree(done.folder, folder))

@@ -323,10 +323,3 @@ def test_an_explanation_that_was_hardly_tried_is_named_beside_the_verdict(shelf,
     assert "explain.refits=2 (default 5)" in done.text
     assert summary_of(done.text)[0].startswith("Decision on lightgbm: WITHHELD")
     assert summary_of(done.text)[-1].startswith(("Next: ilp approve ", "Next: read "))
-
-
-def test_a_gap_in_the_reporting_rates_is_said_before_the_replays(tmp_path):
-    (tmp_path / "rates.csv").write_text("area,rate\nnowhere,0.5\n")
-    with pytest.raises(InputError, match="have no reporting rate"):
-        run_task("audit", tmp_path, f"audit.reporting_rates.path='{tmp_path}/rates.csv'")
-    assert not (tmp_path / "forecasts").exists()

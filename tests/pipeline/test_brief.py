@@ -14,14 +14,10 @@ import ilp_models as ilp
 from ilp_models.audit.register.approvals import withdraw
 from ilp_models.audit.register.register import Register
 from ilp_models.compute.local import LocalProcesses
-from ilp_models.domain.check_definition import Limit, State
 from ilp_models.domain.checks import label_of
-from ilp_models.domain.decision import Obstacle
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
-from ilp_models.domain.finding import Finding
 from ilp_models.pipeline.assess import run as assess
 from ilp_models.pipeline.brief_parts.sources import KINDS, latest_run
-from ilp_models.pipeline.brief_parts.weekly_part import obstacle_text
 from ilp_models.pipeline.clock import now
 from ilp_models.report.description_page import headlines
 from ilp_models.strategy.threats.control_strategy import draft_control_strategy
@@ -160,17 +156,6 @@ def test_no_cell_is_named_and_the_report_permits_nothing(compiled, admitted, tmp
         assert not [cell for cell in cells if cell in text]
         assert "Simulated records: no incident took place" in text
     assert compiled().marks[-1] == "This report gives no permission: a plan needs the decision that it names."
-
-
-def test_a_finding_that_names_a_cell_is_told_without_it():
-    detail = "At single points: Assault in E619500N4829500: 911 of 911 records."
-    finding = Finding("overused_points", State.REVIEW, 19.0, 19.0, 19.0, Limit(warn_above=0), detail=detail)
-    one = Obstacle("overused_points", (finding,), total=1)
-    assert "E619500N4829500" in one.short_text()
-    text = obstacle_text(one, ["E619500N4829500"])
-    assert text == "Needs review: 19 (acceptable: at most 0). The weekly report has the places."
-    assert obstacle_text(one, ["E1N1"]).startswith("Needs review: 19")
-    assert detail in obstacle_text(one, ["E1N1"])
 
 
 def test_files_of_all_lengths_hold_the_same_judgements(compiled, tmp_path):
@@ -368,20 +353,6 @@ def test_runs_of_different_cities_are_refused(compiled, strategic, tmp_path):
 def test_settings_that_cannot_be_met_are_refused(compiled, changes, message):
     with pytest.raises(InputError, match=message):
         compiled(**changes)
-
-
-def test_a_folder_without_runs_names_the_commands(tmp_path):
-    with pytest.raises(InputError, match=r"has no finished run to report on.*`ilp assess`"):
-        ilp.compile_brief(tmp_path, register=tmp_path / "register.jsonl")
-
-
-@pytest.mark.parametrize("content", ["[]", "{}", '{"facts": 3}', "nonsense", '{"threats": [{"threat": "A"}]}'])
-def test_a_damaged_record_is_refused_by_name(content, tmp_path):
-    folder = tmp_path / "assess" / "2026-run"
-    folder.mkdir(parents=True)
-    (folder / "assessment.json").write_text(content)
-    with pytest.raises(InputError, match=r"assessment\.json"):
-        ilp.compile_brief(tmp_path, register=tmp_path / "register.jsonl")
 
 
 def test_the_latest_finished_run_of_a_kind_is_used(strategic, tmp_path):

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.pipeline.backtesting import run_backtest
 from ilp_models.pipeline.study import open_study
 from tests.pipeline.small_city import build_task, run_task
 
 RISK = ("model=[risk_terrain]", "forecaster=risk_terrain")
+
 REPLAY = ("model=[moving_average,risk_terrain]", "scoring.baseline=moving_average", "backtest.test_periods=4")
 
 
@@ -34,13 +34,6 @@ def test_a_forecast_reads_the_layer_and_writes_what_it_learned(bars, tmp_path):
     table = pd.read_csv(done.folder / "relative_risks.csv")
     assert list(table) == ["crime_type", "layer", "kind", "range_m", "relative_risk", "low", "high"]
     assert (done.folder / "grid.gpkg").exists()
-
-
-def test_without_a_layer_the_reason_is_told(tmp_path):
-    with pytest.raises(NotRunError, match="There is no context layer"):
-        run_task("forecast", tmp_path, *RISK)
-    with pytest.raises(InputError, match=r"layers\.bars\.pth is not a setting"):
-        run_task("forecast", tmp_path, *RISK, "++layers.bars={path:a.gpkg,pth:b}")
 
 
 def studied(folder, *overrides):

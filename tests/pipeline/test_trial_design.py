@@ -11,7 +11,6 @@ import ilp_models as ilp
 from ilp_models.audit.register.declarations import declarations_for
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.trial_design import TrialDesign
-from ilp_models.pipeline.trial_power import dispersion
 from tests.builders import city, events_of
 
 WORDS = ("goal", "success_criterion", "harm_to_watch", "decided_by", "dose", "ethics_review_by")
@@ -77,12 +76,6 @@ def test_power_falls_without_an_effect_and_grows_with_it(designed):
     assert row["events"] == pytest.approx(18 * 20 * 4, rel=0.1)  # two types of two crimes a week each
     assert set(designed.curves["varied"]) == {"periods", "units", "radius_m"}
     assert designed.curves.loc[designed.curves["units"] == 9, "power"].notna().all()
-
-
-def test_dispersion_is_one_for_poisson_counts_and_two_where_each_crime_is_recorded_twice():
-    counts = np.random.default_rng(0).poisson(3.0, (60, 200))
-    assert dispersion(counts, 10) == pytest.approx(1.0, abs=0.1)
-    assert dispersion(2 * counts, 10) == pytest.approx(2.0, abs=0.2)
 
 
 @pytest.mark.parametrize(
