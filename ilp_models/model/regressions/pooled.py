@@ -189,11 +189,10 @@ class PooledLightGBM(LightGBM):
         Rows are sorted by their values. The crime types of the history must have the names that all jurisdictions
         share. NotRunError if the records are too short or have no event.
         """
-        known, least = len(history.panel.periods), self.least_periods
-        least = history.calendar.per_year if least is None else least
-        if known < least:
-            known_periods = f"{known} known {history.calendar.period_unit}(s)"
-            msg = f"{jurisdiction} has {known_periods}, and a pooled model learns from {least} or more. Give more data."
+        least = history.calendar.per_year if self.least_periods is None else self.least_periods
+        if len(history.panel.periods) < least:
+            known = f"{len(history.panel.periods)} known {history.calendar.period_unit}(s)"
+            msg = f"{jurisdiction} has {known}, and a pooled model learns from {least} or more. Give more data."
             raise NotRunError(msg)
         parts: list[TrainingSample] = []
         for known in (history, *_young_histories(history, self.young_periods)):
