@@ -191,8 +191,8 @@ class PooledLightGBM(LightGBM):
         """
         least = history.calendar.per_year if self.least_periods is None else self.least_periods
         if len(history.panel.periods) < least:
-            known = f"{len(history.panel.periods)} known {history.calendar.period_unit}(s)"
-            msg = f"{jurisdiction} has {known}, and a pooled model learns from {least} or more. Give more data."
+            length = f"{len(history.panel.periods)} known {history.calendar.period_unit}(s)"
+            msg = f"{jurisdiction} has {length}, and a pooled model learns from {least} or more. Give more data."
             raise NotRunError(msg)
         parts: list[TrainingSample] = []
         for known in (history, *_young_histories(history, self.young_periods)):
