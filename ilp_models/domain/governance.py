@@ -53,7 +53,7 @@ class TaintedPeriod:
 
     def __post_init__(self) -> None:
         """Refuse a period without valid days or a reason."""
-        first, last = (_day("audit.governance.tainted_periods", day) for day in (self.start, self.end))
+        first, last = (read_day("audit.governance.tainted_periods", day) for day in (self.start, self.end))
         if first > last or not self.why.strip():
             msg = (
                 f"audit.governance.tainted_periods has {self.start} to {self.end} ({self.why or 'no reason'}). Give "
@@ -143,7 +143,7 @@ class Governance:
         for name in (*_REQUIRED, "use_until"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
-        _refuse_misleading_names({name: getattr(self, name) or "" for name in _PEOPLE})
+        refuse_misleading_names({f"audit.governance.{name}": getattr(self, name) or "" for name in _PEOPLE})
         if self.tier and self.tier not in TIERS:
             msg = f"audit.governance.tier={self.tier} is unknown. Choose one of {', '.join(TIERS)}."
             raise InputError(msg)
@@ -155,7 +155,7 @@ class Governance:
             raise InputError(msg)
         for name in _DATES:
             if getattr(self, name):
-                _day(f"audit.governance.{name}", getattr(self, name))
+                read_day(f"audit.governance.{name}", getattr(self, name))
         try:
             _tainted(self.tainted_periods)
         except (AttributeError, TypeError) as error:
@@ -170,19 +170,25 @@ class Governance:
     @property
     def ends(self) -> datetime | None:
         """The start of the first day on which use must stop or be reviewed; None without a date."""
-        days = [_day(name, getattr(self, name)) for name in _DATES if getattr(self, name)]
+        days = [read_day(name, getattr(self, name)) for name in _DATES if getattr(self, name)]
         return datetime.combine(min(days), time(), UTC) if days else None
 
-    def faults(self, now: datetime) -> tuple[str, ...]:
-        """Return which fields are empty, past or in conflict, such as ``legal_basis is empty``."""
-        found = [f"{name} is empty" for name in _REQUIRED if is_blank(getattr(self, name) or "")]
+    def faults(
+        self, now: datetime, names: Mapping[str, str] | None = None, did: str = "trained the model"
+    ) -> tuple[str, ...]:
+        """Return which fields are empty, past or in conflict, such as ``legal_basis is empty``.
+
+        ``names`` has other names of fields for the reader, and ``did`` is what the trainer did.
+        """
+        shown = {name: name for name in _REQUIRED} | dict(names or {})
+        found = [f"{shown[name]} is empty" for name in _REQUIRED if is_blank(getattr(self, name) or "")]
         found += [
             f"{name} {getattr(self, name)} is past"
             for name in _DATES
-            if getattr(self, name) and datetime.combine(_day(name, getattr(self, name)), time(), UTC) <= now
+            if getattr(self, name) and datetime.combine(read_day(name, getattr(self, name)), time(), UTC) <= now
         ]
         if self.reviewer and is_same_person(self.reviewer, self.trainer or ""):
-            found.append(f"the reviewer, {self.reviewer}, trained the model")
+            found.append(f"the reviewer, {self.reviewer}, {did}")
         return tuple(found)
 
     def goal_faults(self) -> tuple[str, ...]:
@@ -255,21 +261,22 @@ def _names_of_types(given: object) -> tuple[str, ...]:
     return names
 
 
-def _refuse_misleading_names(names: Mapping[str, str]) -> None:
-    """Refuse invisible signs, bars, and names that mix alphabets, so that one person cannot pass for two."""
+def refuse_misleading_names(names: Mapping[str, str]) -> None:
+    """Refuse invisible signs, bars, and names that mix alphabets, so that one person cannot pass for two.
+
+    ``names`` has the name of each person by the field that holds it.
+    """
     for field, name in names.items():
         hidden = [
             sign for sign in name if sign == "|" or sign in _BLANK_LETTERS or unicodedata.category(sign)[0] == "C"
         ]
         if hidden:
-            msg = (
-                f"audit.governance.{field} contains the sign U+{ord(hidden[0]):04X}. Type the name in visible letters."
-            )
+            msg = f"{field} contains the sign U+{ord(hidden[0]):04X}. Type the name in visible letters."
             raise InputError(msg)
         found = {unicodedata.name(sign, "").partition(" ")[0] for sign in unicodedata.normalize("NFKC", name)}
         alphabets = sorted(found.intersection(_SCRIPTS))
         if len(alphabets) > 1:
-            msg = f"audit.governance.{field} mixes the alphabets {' and '.join(alphabets).title()}. Use only one."
+            msg = f"{field} mixes the alphabets {' and '.join(alphabets).title()}. Use only one."
             raise InputError(msg)
 
 
@@ -281,7 +288,8 @@ def _normalised_words(name: str) -> list[str]:
     return sorted("".join(sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in letters).split())
 
 
-def _day(setting: str, text: object) -> date:
+def read_day(setting: str, text: object) -> date:
+    """Return the day of a setting; InputError if it is not an ISO 8601 date."""
     try:
         return date.fromisoformat(str(text))
     except ValueError as error:

@@ -204,7 +204,7 @@ def _source_lines(sources: BriefSources) -> list[str]:
     for kind, one in sources.records.items():
         facts, (digest,) = one.facts, digests(one.folder, (one.name,)).values()
         about = [f"{name} {str(facts[name])[:60]}" for name in ("made", "data", "code") if facts.get(name)]
-        lines.append(f"{kind}: {one.folder.resolve().name}, {one.name} {digest[:16]}; {'; '.join(about)}")
+        lines.append("; ".join([f"{kind}: {one.folder.resolve().name}, {one.name} {digest[:16]}", *about]))
     week = sources.week
     if week is not None:
         source = week.run.provenance

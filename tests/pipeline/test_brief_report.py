@@ -1,5 +1,7 @@
 """A report of a description alone: what it has, what it lacks, and what it refuses."""
 
+import hashlib
+
 import pytest
 
 import ilp_models as ilp
@@ -29,6 +31,12 @@ def test_simulated_records_and_the_missing_permission_stand_at_the_top(runs):
     first, second = compiled(runs).marks
     assert first.startswith("Simulated records")
     assert second.startswith("Research only")
+
+
+def test_each_source_has_its_folder_and_the_digest_of_its_record(runs):
+    (line,) = [text for text in compiled(runs).sources if text.startswith("description: ")]
+    digest = hashlib.sha256((runs / "describe" / "first" / "description.json").read_bytes()).hexdigest()
+    assert line == f"description: first, description.json {digest[:16]}"
 
 
 def test_recipients_without_groups_are_refused(runs):

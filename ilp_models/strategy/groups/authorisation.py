@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, Self
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.governance import Governance, is_blank
+from ilp_models.domain.governance import Governance, is_blank, read_day, refuse_misleading_names
 
 SMALLEST_GROUP: Final = 3  # persons, as in the United Nations Convention against Transnational Organized Crime, art. 2
 EXPLANATIONS: Final[Mapping[str, str]] = {
@@ -21,7 +21,9 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "retention_until": "Day until which the file may be kept, such as 2027-12-31.",
     "min_members": f"Smallest number of known members of a group that is assessed; {SMALLEST_GROUP} or more.",
 }
-_AS_GOVERNANCE: Final = {"authorised_by": "owner", "prepared_by": "trainer"}  # where the shared check has other names
+_OWN_NAMES: Final = {"owner": "authorised_by", "trainer": "prepared_by"}  # where the shared check has other names
+_PEOPLE: Final = ("authorised_by", "prepared_by", "reviewer")
+_DATES: Final = ("review_date", "retention_until")
 _TIER: Final = "strategic"
 _MIDNIGHT: Final = " 00:00:00"  # of a day that a spreadsheet stores as a time
 
@@ -61,13 +63,10 @@ class GroupAuthorisation:
             raise InputError(msg)
         recipients = tuple(filter(None, map(str.strip, texts["recipients"].split(";"))))
         plain = {name: text for name, text in texts.items() if name not in ("min_members", "recipients")}
-        result = cls(recipients=recipients, min_members=int(least), **plain)
-        try:
-            _ = result.governance
-        except InputError as error:
-            msg = f"{where}: {_own_names(str(error))}"
-            raise InputError(msg) from error
-        return result
+        refuse_misleading_names({f"{where}: {name}": plain[name] for name in _PEOPLE})
+        for name in _DATES:
+            read_day(f"{where}: {name}", plain[name])
+        return cls(recipients=recipients, min_members=int(least), **plain)
 
     @property
     def governance(self) -> Governance:
@@ -91,18 +90,10 @@ class GroupAuthorisation:
 
     def check(self, now: datetime, where: str) -> None:
         """Raise InputError if the authorisation is incomplete, has expired, or was reviewed by who prepared it."""
-        faults = [_own_names(fault) for fault in self.governance.faults(now)]
+        faults = self.governance.faults(now, _OWN_NAMES, "prepared the matrix")
         if faults:
             msg = (
                 f"{where} cannot be used: {'; '.join(faults)}. Ask the person who authorised it to review and renew "
                 "it, or delete the file."
             )
             raise InputError(msg)
-
-
-def _own_names(text: str) -> str:
-    """Return a message of the shared check with the names that a group file has."""
-    plain = text.replace("audit.governance.", "").replace("trained the model", "prepared the matrix")
-    for own, shared in _AS_GOVERNANCE.items():
-        plain = plain.replace(f"{shared} ", f"{own} ")
-    return plain
