@@ -1,5 +1,6 @@
 """The Python API: lazy, typed, and not shadowed by subpackages."""
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -73,3 +74,16 @@ def test_type_checkers_see_the_same_names():
     found = dict(reversed(pair) for pair in re.findall(r"^from ilp_models\.(\S+) import (\w+) as \2$", stub, re.M))
     assert found == ilp._PUBLIC
     assert (Path(ilp.__file__).parent / "py.typed").is_file()
+
+
+def test_experiments_use_public_names_where_they_exist():
+    modules = {name: getattr(ilp, name).__module__ for name in ilp.__all__ if hasattr(getattr(ilp, name), "__module__")}
+    found = [
+        f"{path.name}: {alias.name}"
+        for path in (Path(__file__).resolve().parents[2] / "experiments").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if modules.get(alias.name) == node.module
+    ]
+    assert found == []
