@@ -7,7 +7,7 @@ import pytest
 from ilp_models.domain.dose import Dose
 from ilp_models.domain.errors import InputError
 from ilp_models.evaluation.compliance import Compliance
-from tests.evaluation.test_outcomes import CELLS, DESIGN
+from tests.evaluation.small_trial import CELLS, DESIGN
 
 ROWS = [
     ("a", "2026-01-19", 2.0, 2),

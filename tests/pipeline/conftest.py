@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.pipeline.small_city import LENIENT, build_task, declare, reviewer_key, run_task
+from tests.pipeline.trial_city import design
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +73,9 @@ def two_groupings(residents):
     path = residents.with_name("two_groupings.csv")
     pd.concat([table, *second])[["area", "dimension", "group", "population"]].to_csv(path, index=False)
     return path
+
+
+@pytest.fixture(scope="session")
+def designed():
+    """Return the design of a trial in the city of :mod:`tests.pipeline.trial_city`."""
+    return design()

@@ -23,7 +23,7 @@ from ilp_models.pipeline.overrides import read_overrides
 from ilp_models.pipeline.plan import allocate_effort
 from ilp_models.pipeline.reaudit import repeat_audit
 from ilp_models.report.audit.audit_record import AuditPage
-from tests.evaluation.test_outcomes import DESIGN
+from tests.evaluation.small_trial import DESIGN
 from tests.pipeline.small_city import LENIENT, copy_run, run_apart, run_task, summary_of
 
 HARM = "harm=[csi_2009,ons_css]"

@@ -6,7 +6,6 @@ import pytest
 
 from ilp_models.domain.decision import Approval
 from ilp_models.domain.finding import State
-from ilp_models.pipeline.allocation_result import CapChoice
 from ilp_models.pipeline.briefings import verdict
 from tests.builders import forecast_on, square_grid
 from tests.export.decisions import decision_on
@@ -31,8 +30,3 @@ def test_an_approved_forecast_with_reviews_stays_withheld(state, words):
 
 def test_a_pass_without_approval_is_admitted():
     assert verdict(decision_on(forecast_on(square_grid()))) == "ADMITTED"
-
-
-def test_no_evaluated_cap_is_selected_where_the_plan_follows_another_rule():
-    assert CapChoice("A. Planner", "agreed", 1.2).selected == 1.2
-    assert CapChoice("A. Planner", "agreed", other_rule=True).selected is None

@@ -12,7 +12,7 @@ from ilp_models.report.trial_design_page import (
     write_trial_design_page,
 )
 from tests.builders import square_grid
-from tests.evaluation.test_outcomes import CELLS, DESIGN
+from tests.evaluation.small_trial import CELLS, DESIGN
 from tests.report.html_page import Page
 
 GRID = replace(square_grid(2, 3), cells=pd.Index(CELLS, name="cell"))
