@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import run
-from interval_trials import CHANCE, FACTORS, HARMONICS, KEYS, TODAY, noise_around_trend
+from interval_trials import CHANCE, FACTORS, HARMONICS, KEYS, MEASURES, TODAY, coverages, noise_around_trend
 from scipy.stats import norm, t
 
 import ilp_models as ilp
@@ -50,8 +50,9 @@ def score_shares(task: "run.Task", every: int) -> pd.DataFrame:
                 low, high, right = run.interval(mean, variance * factor)
                 outside = np.maximum(low - recorded, 0) + np.maximum(recorded - high, 0)
                 score = (high - low + 2 / CHANCE * outside).mean() / naive.mean()
-                rows.append((task.setting, task.series, form, name, share, (outside == 0).mean(), right.mean(), score))
-    columns = ["setting", "series", "form", "factor", "share", "coverage_90", "coverage_if_right", "score"]
+                covered = coverages(outside == 0, task.setting)
+                rows.append((task.setting, task.series, form, name, share, *covered, right.mean(), score))
+    columns = ["setting", "series", "form", "factor", "share", *MEASURES]
     table = pd.DataFrame(rows, columns=columns)
     return table.assign(yearly=yearly_drift(counts) if unit == "month" else np.nan)
 
@@ -76,7 +77,7 @@ def choose_shares(scored: pd.DataFrame) -> list[dict[str, object]]:
             row = own.iloc[(own["share"] - share).abs().argmin()]
             level = f"{form} by {learned}"
             keys = dict(zip(KEYS, (row["setting"], TODAY[0], factor, level), strict=True))
-            found = {name: row[name] for name in ("coverage_90", "coverage_if_right", "score")}
+            found = {name: row[name] for name in MEASURES}
             rows.append({"series": series, **keys, **found, "share": row["share"]})
     return rows
 

@@ -18,7 +18,9 @@ VARIANCES = (TODAY[0], "mixture")
 FACTORS = (TODAY[1], "variance of t", "quantile of t")
 LEVELS = (TODAY[2], "uncertain smoothing", "changes of season means")
 KEYS = ["setting", "variance", "degrees_of_freedom", "level"]
+MEASURES = ("coverage_90", "coverage_nearest", "coverage_farthest", "coverage_if_right", "score")
 CHANCE = 0.1  # of a count outside the interval
+BANDS = {"city months": ((1, 3), (25, 36)), "city days": ((1, 7), (31, 90))}  # the nearest and the farthest leads
 SMOOTHING = np.arange(0.005, 1, 0.01)
 HARMONICS = 4  # fitted values of each cycle after the first
 
@@ -37,17 +39,21 @@ def score_intervals(task: "run.Task", every: int) -> list[dict[str, object]]:
         for names, (mean, variance) in candidates(known, task.horizon, seasons, each):
             low, high, right = run.interval(mean, variance)
             outside = np.maximum(low - recorded, 0) + np.maximum(recorded - high, 0)
-            scores = [outside == 0, right, high - low + 2 / CHANCE * outside]
-            found.setdefault(names, []).append(np.mean(scores, axis=1))
+            scores = np.mean([right, high - low + 2 / CHANCE * outside], axis=1)
+            found.setdefault(names, []).append(np.r_[coverages(outside == 0, task.setting), scores])
     rows = []
     for names, scores in found.items():
-        cover, right, score = np.mean(scores, axis=0)
+        *covered, right, score = np.mean(scores, axis=0)
         keys = dict(zip(KEYS, (task.setting, *names), strict=True))
-        rows.append(
-            {"series": task.series, **keys, "coverage_90": cover, "coverage_if_right": right, "score": score / naive}
-            | {"share": np.nan}
-        )
+        measured = dict(zip(MEASURES, (*covered, right, score / naive), strict=True))
+        rows.append({"series": task.series, **keys, **measured, "share": np.nan})
     return rows
+
+
+def coverages(inside: Floats, setting: str) -> Floats:
+    """Return the share of counts inside over all leads, the nearest and the farthest ones; leads are the last axis."""
+    parts = [inside, *(inside[..., first - 1 : last] for first, last in BANDS[setting])]
+    return np.array([part.mean() for part in parts])
 
 
 def candidates(
@@ -110,6 +116,8 @@ def pool(rows: list[dict[str, object]]) -> pd.DataFrame:
     pooled = table.agg(
         series=("series", "nunique"),
         coverage_90=("coverage_90", "mean"),
+        coverage_nearest=("coverage_nearest", "mean"),
+        coverage_farthest=("coverage_farthest", "mean"),
         coverage_if_right=("coverage_if_right", "mean"),
         interval_score=("score", "mean"),
         share=("share", "median"),
@@ -120,17 +128,16 @@ def pool(rows: list[dict[str, object]]) -> pd.DataFrame:
 def intervals_table(pooled: pd.DataFrame) -> str:
     """Return every combination, the best score first within a setting, and whether it is within the limits."""
     lines = [
-        "| setting | variance | degrees of freedom | level | changes | series | 90 % intervals cover | if right | "
-        "within 3 points | interval score | share |",
-        "|---|---|---|---|---:|---:|---:|---:|---|---:|---:|",
+        "| setting | variance | degrees of freedom | level | changes | series | 90 % intervals cover | nearest leads | "
+        "farthest leads | if right | within 3 points | interval score | share |",
+        "|---|---|---|---|---:|---:|---:|---:|---:|---:|---|---:|---:|",
     ]
-    for _, row in pooled.sort_values(["setting", "interval_score"], kind="stable").iterrows():
+    for _, row in pooled.round(6).sort_values(["setting", "interval_score"], kind="stable").iterrows():
         names = [row[name] for name in KEYS[1:]]
         changes = sum(one != today for one, today in zip(names, TODAY, strict=True))
         near = "yes" if abs(row["coverage_90"] - row["coverage_if_right"]) <= run.TOLERANCE else "no"
         share = "" if np.isnan(row["share"]) else f"{row['share']:.3f}"
-        lines.append(
-            f"| {row['setting']} | {' | '.join(names)} | {changes} | {row['series']} | {row['coverage_90']:.1%} | "
-            f"{row['coverage_if_right']:.1%} | {near} | {row['interval_score']:.3f} | {share} |"
-        )
+        covered = [f"{row[name]:.1%}" for name in MEASURES[:-1]]
+        cells = [row["setting"], *names, changes, row["series"], *covered, near, f"{row['interval_score']:.3f}", share]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
