@@ -99,7 +99,7 @@ class PooledLightGBM(LightGBM):
         Length of short records that each jurisdiction also contributes, one for each year, as if its records had just
         begun. The pooled trees then learn how to correct the forecasts of a new city. 0: none.
     least_periods : int, optional
-        Known periods that a jurisdiction needs to contribute; by default a year of them. Trees from 9 weeks of one
+        Known periods that a jurisdiction needs to contribute; by default a year of them. Trees from 8 weeks of one
         city made forecasts of another far worse than its mean (experiment ``borrowed-strength``).
     zero_share : float, default 0.2
         Share of the units without events that training uses, above 0 and at most 1. It is the same in each
