@@ -1,0 +1,64 @@
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from ilp_models.allocation.top_areas import TopAreas
+from ilp_models.audit.register.register import Register
+from ilp_models.domain.errors import InputError
+from ilp_models.explain.explain import Explain
+from ilp_models.pipeline.audit_result import AuditResult, decide, snapshot_for
+from ilp_models.pipeline.settings_digests import AuditedMethod
+from ilp_models.stats.bootstrap import Bootstrap
+from tests.audit import audit_inputs as inputs
+from tests.builders import events_at
+
+EVENTS = events_at([0.0], [0.0], time_zone="UTC")
+FORECAST = inputs.forecast()
+
+
+@pytest.fixture(scope="module")
+def register(tmp_path_factory):
+    return Register(tmp_path_factory.mktemp("register") / "register.jsonl")
+
+
+@pytest.fixture(scope="module")
+def audited(register):
+    settings = inputs.audit(inputs.group_table(), bootstrap=Bootstrap(draws=100))
+    subject = settings.with_residents(inputs.audit_input(*inputs.city(), inputs.grid(), inputs.explanation()))
+    forecast = SimpleNamespace(
+        forecast=FORECAST, grid=inputs.grid(), periods=FORECAST.periods, study=SimpleNamespace(events=EVENTS)
+    )
+    report = settings.run(subject, inputs.NOW)
+    method = AuditedMethod(EVENTS, {}, {})
+    return AuditResult(report, subject, settings, forecast, inputs.NOW, Explain(), method, register)
+
+
+def test_findings_are_a_table_and_counted_by_state(audited):
+    table = audited.to_frame()
+    assert len(table) == len(audited.report.findings)
+    assert {"check", "state", "value"} <= set(table)
+    assert "limit" not in table
+    for state, count in table["state"].value_counts().items():
+        assert f"{count} {state}" in repr(audited)
+
+
+def test_the_decision_is_on_the_forecast_and_ends_after_the_days_that_are_given(audited):
+    decision = decide(audited)
+    assert decision.forecast == FORECAST.digest()
+    assert decision.issued == inputs.NOW
+    short = decide(audited, valid_days=1)
+    assert short.valid_until == inputs.NOW + timedelta(days=1)
+    assert decide(audited, governance={"owner": "City"}).report.header["governance"]["owner"] == "City"
+
+
+def test_only_what_did_not_shape_the_inputs_can_be_changed_afterwards(audited):
+    assert audited.with_settings(valid_days=3.0).settings.valid_days == 3.0
+    for changed in ({"rule": TopAreas(share=0.2)}, {"land_share": 0.2}, {"baseline": "ewma"}):
+        with pytest.raises(InputError, match=f"audit.{next(iter(changed))} was used to make this audit"):
+            audited.with_settings(**changed)
+
+
+def test_the_register_is_read_as_it_is_when_the_audit_is_made(audited, register):
+    found = snapshot_for(audited.audit_input, audited.forecast, register, inputs.NOW)
+    assert (found.declarations, found.periods_after) == ((), 0)
