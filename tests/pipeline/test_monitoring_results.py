@@ -96,3 +96,12 @@ def test_a_decision_that_is_over_is_told(monkeypatch):
     assert monitoring_results._expired(decision()) == ()
     monkeypatch.setattr(monitoring_results, "now", lambda: NOW + timedelta(days=7))
     assert "The decision expired on" in monitoring_results._expired(decision())[0]
+
+
+def test_the_number_of_changes_that_chance_explains_is_told():
+    drift = results().drift
+    told = monitoring_results._chance(
+        drift.loc[drift.index.repeat(20)].assign(noise_high=[0.1] * 30 + [float("nan")] * 10)
+    )
+    assert told.startswith("Drift: 20 of 30 distributions")
+    assert told.endswith("By chance, about 1.5 would.")
