@@ -133,9 +133,14 @@ def states_of(findings: Iterable[Finding]) -> dict[str, list[str]]:
 
 def _same_data(facts: Mapping[str, Any], header: Mapping[str, Any]) -> bool:
     """Return whether two audits share area and periods; an audit that does not say counts as everywhere and always."""
-    starts = [str(one.get("first_period", "")) for one in (facts, header)]
-    ends = [str(one.get("last_period") or "9999") for one in (facts, header)]
+    starts = [_day(one.get("first_period"), unknown="") for one in (facts, header)]
+    ends = [_day(one.get("last_period"), unknown="9999") for one in (facts, header)]
     return max(starts) <= min(ends) and shared_area(facts.get(EXTENT), header.get(EXTENT)) >= SAME_AREA
+
+
+def _day(value: Any, unknown: str) -> str:
+    """Return a day as stored; the other text for anything that is no day, such as null."""
+    return value if isinstance(value, str) and value[:4].isdecimal() else unknown
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -2,6 +2,8 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from ilp_models.audit.register.declarations import Declaration
 from ilp_models.audit.register.earlier import (
     EarlierDecision,
@@ -39,6 +41,12 @@ def test_only_decisions_on_the_same_area_and_overlapping_periods_are_found():
     ]
     assert [one.decision[0] for one in earlier_decisions(lines, HEADER)] == ["a", "e"]
     assert [one.decision[0] for one in earlier_decisions(lines, HEADER, "a" * 64)] == ["e"]
+
+
+@pytest.mark.parametrize("unknown", [None, "", "None", 5, [], "soon"])
+def test_a_line_without_a_usable_day_counts_as_always(unknown):
+    lines = [line(first_period=unknown), line(last_period=unknown), line(first_period=unknown, last_period=unknown)]
+    assert len(earlier_decisions(lines, HEADER)) == 3
 
 
 def test_a_repeated_audit_says_what_differs():
