@@ -68,8 +68,11 @@ class JurisdictionRun:
 
 
 def run_jurisdiction(job: JurisdictionRun) -> JurisdictionResult:
-    """Return the result of a job; a function, so that it can be sent to a worker."""
-    return job.run()
+    """Return the result of a job; an error of the system, such as a full disk, ends this job alone."""
+    try:
+        return job.run()
+    except OSError as error:
+        return JurisdictionResult(job.name, RunState.FAILED, job.folder, str(error), register=job.register)
 
 
 def finished_run(latest: Path, fingerprint: str) -> Path | None:

@@ -155,17 +155,23 @@ def run_all(jobs: Sequence[JurisdictionRun], compute: Compute) -> list[Jurisdict
     try:
         return compute.map(run_jurisdiction, jobs, "jurisdictions") if jobs else []
     except NotRunError as error:
-        runs = {job.name: finished_run(Path(job.folder).parent / "latest", job.fingerprint) for job in jobs}
-        found = [
-            JurisdictionResult(job.name, RunState.DONE, str(runs[job.name]), register=job.register)
-            for job in jobs
-            if runs[job.name] is not None
-        ]
-        missing = [job for job in jobs if runs[job.name] is None]
+        found, missing = _finished(jobs)
         try:
             return [*found, *compute.map(run_jurisdiction, missing, "jurisdictions, again")]
         except (NotRunError, StorageError):
+            found, missing = _finished(jobs)
             return [*found, *(JurisdictionResult(job.name, RunState.FAILED, "", str(error)) for job in missing)]
+
+
+def _finished(jobs: Sequence[JurisdictionRun]) -> tuple[list[JurisdictionResult], list[JurisdictionRun]]:
+    """Return the results of the jobs that finished, and the other jobs."""
+    runs = {job.name: finished_run(Path(job.folder).parent / "latest", job.fingerprint) for job in jobs}
+    found = [
+        JurisdictionResult(job.name, RunState.DONE, str(runs[job.name]), register=job.register)
+        for job in jobs
+        if runs[job.name] is not None
+    ]
+    return found, [job for job in jobs if runs[job.name] is None]
 
 
 def fingerprint(config: Mapping[str, Any]) -> str:

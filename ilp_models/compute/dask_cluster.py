@@ -13,7 +13,7 @@ from distributed.comm.core import CommClosedError
 
 from ilp_models.compute.progress import show_progress
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
-from ilp_models.domain.recipe import code_digest
+from ilp_models.domain.recipe import program_digest
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -92,6 +92,7 @@ class DaskCluster:
                 msg = "The connection to the Dask scheduler was lost. Start the scheduler, and run the command again."
                 raise NotRunError(msg) from error
             except KilledWorker as error:
+                client.gather(futures, errors="skip")  # the other tasks go on, and a worker cannot stop one that runs
                 msg = (
                     "A worker was lost twice with the same task, usually because memory ran out. Give the workers "
                     "more memory."
@@ -118,13 +119,13 @@ class DaskCluster:
 
 
 def _own_digest() -> str:
-    return code_digest()
+    return program_digest()
 
 
 def _check_versions(client: Client) -> None:
-    """Raise NotRunError unless all workers have the code and the libraries of the client."""
+    """Raise NotRunError unless all workers have the code, the default settings and the libraries of the client."""
     own = _own_digest()
-    others = {address: digest for address, digest in client.run(code_digest).items() if digest != own}
+    others = {address: digest for address, digest in client.run(program_digest).items() if digest != own}
     if others:
         address, digest = next(iter(others.items()))
         msg = (

@@ -148,6 +148,20 @@ def decision_digest() -> str:
     return _digest_of(_DECIDES, _DECIDING_LIBRARIES)
 
 
+@cache
+def program_digest() -> str:
+    """Return the SHA-256 of all files of the package and its settings, and of the versions of its libraries."""
+    root = Path(__file__).resolve().parent.parent
+    files = {
+        path.relative_to(base).as_posix(): path.read_bytes()
+        for base, folder in ((root, root), (root.parent, root.parent / "configs"))  # settings lie in a wheel's package
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    names = sorted({*_LIBRARIES, *_DECIDING_LIBRARIES})
+    return digest_of([[name, files[name]] for name in sorted(files)], [[name, version(name)] for name in names])
+
+
 def _digest_of(folders: Sequence[str], libraries: Sequence[str]) -> str:
     root = Path(__file__).resolve().parent.parent
     files = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]

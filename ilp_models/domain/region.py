@@ -1,6 +1,6 @@
 """Region: several jurisdictions whose runs are read together, with totals that add up and rates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -17,7 +17,8 @@ REGION: Final = "region"
 LEVELS: Final = ("area", "jurisdiction", "part", REGION)
 COUNTS: Final = ("recorded_last", "recorded_four", "recorded_year_ago")
 _MILLION: Final = 1_000_000  # expected counts are added up as whole millionths, so that totals are exact
-_UNIT: Final = ("level", "name", "jurisdiction", "crime_type", "period")
+_UNIT: Final = ("level", "name", "jurisdiction", "crime_type", "period", "last_day")
+_PERIOD: Final = ["period", "last_day"]  # a day and a week may start together
 YEAR: Final = {"W": 52, "M": 12, "D": 364}  # periods by the first letter of their frequency
 _PER: Final = 1000  # residents, in rates
 
@@ -53,7 +54,7 @@ class JurisdictionFacts:
     verdict: str = ""  # admitted, approved by a reviewer, or withheld; empty if the task makes no decision
     reasons: Sequence[str] = ()  # of the verdict
     first_reason: str = ""  # the conclusion of the first of them
-    cells: pd.DataFrame = field(default_factory=pd.DataFrame)  # area, crime_type, period, expected and recorded counts
+    cells: pd.DataFrame = field(default_factory=pd.DataFrame)  # area, crime_type, first and last day, counts
     recorded: pd.DataFrame = field(default_factory=pd.DataFrame)  # crime_type, period, recorded
     intake: Mapping[str, Any] = field(default_factory=dict)
     borders: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -110,12 +111,8 @@ class Region:
 
     @property
     def shared_types(self) -> tuple[str, ...]:
-        """The crime types that all jurisdictions with residents have, in the order of the first one."""
-        found = [
-            list(dict.fromkeys(one.recorded["crime_type"]))
-            for one in self.finished
-            if self.population.get(one.name) and len(one.recorded)
-        ]
+        """The crime types that all jurisdictions with rates have, in the order of the first one."""
+        found = [list(dict.fromkeys(recorded["crime_type"])) for recorded in self._latest_year.values()]
         return tuple(kind for kind in found[0] if all(kind in types for types in found)) if found else ()
 
     @cached_property
@@ -128,9 +125,7 @@ class Region:
         for level, members in self._members().items():
             for name, inside in members.items():
                 rows = areas[areas["jurisdiction"].isin(inside)]
-                levels += [
-                    _summed(rows[rows["period"] == period], level, name, inside) for period in rows["period"].unique()
-                ]
+                levels += [_summed(same, level, name, inside) for _, same in rows.groupby(_PERIOD, sort=False)]
         return pd.concat(levels, ignore_index=True)
 
     def totals(self) -> pd.DataFrame:
@@ -139,10 +134,10 @@ class Region:
         Returns
         -------
         DataFrame
-            One row for each ``level`` (area, jurisdiction, part, region), ``name``, ``crime_type`` and ``period``, with
-            ``expected`` and the recorded counts before the period. ``missing`` names jurisdictions that are not in the
-            sum, because their run failed, forecasts another period or has no such crime type. Crime types with the
-            same name are added up.
+            One row for each ``level`` (area, jurisdiction, part, region), ``name``, ``crime_type`` and ``period`` (its
+            first day; ``last_day`` is its last), with ``expected`` and the recorded counts before the period.
+            ``missing`` names jurisdictions that are not in the sum, because their run failed, forecasts another period
+            or has no such crime type. Crime types with the same name are added up.
         """
         table = self._totals.copy()
         table["expected"] = table["expected"].astype(float) / _MILLION
@@ -162,16 +157,19 @@ class Region:
         Returns
         -------
         DataFrame
-            One row for each jurisdiction with residents and crime type, and for all :attr:`shared_types` together, as
-            ``all``. ``low`` and ``high`` are the exact interval of ``rate``. ``shrunk`` rates are gamma-Poisson means
-            (Marshall 1991). The limits are those of chance alone and of chance with the usual spread. ``reading`` says
-            what the rate shows.
+            One row for each jurisdiction with residents and a year of records, and each crime type, and for all
+            :attr:`shared_types` together, as ``all``. ``missing`` names the jurisdictions that are not compared.
+            ``low`` and ``high`` are the exact interval of ``rate``. ``shrunk`` rates are gamma-Poisson means
+            (Marshall 1991). The limits are those of chance alone and of chance with the usual spread. ``reading``
+            says what the rate shows.
         """
         known = self._yearly_counts()
         kinds = [*dict.fromkeys(known["crime_type"]), *([ALL] if self.shared_types else [])]
         shared = known[known["crime_type"].isin(self.shared_types)]
         tables = [_rates_of(shared if kind == ALL else known, kind, confidence) for kind in kinds]
-        columns = ["jurisdiction", "crime_type", "recorded", "residents", "rate", "low", "high", "reading"]
+        names = [one.name for one in self.jurisdictions]
+        tables = [one.assign(missing=_absent(names, set(one["jurisdiction"]))) for one in tables]
+        columns = ["jurisdiction", "crime_type", "recorded", "residents", "rate", "low", "high", "reading", "missing"]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
     def _members(self) -> dict[str, dict[str, list[str]]]:
@@ -181,24 +179,32 @@ class Region:
         found = [one.name for one in self.finished]
         return {"jurisdiction": {name: [name] for name in found}, "part": parts, REGION: {self.name: names}}
 
+    @cached_property
+    def _latest_year(self) -> dict[str, pd.DataFrame]:
+        """The records of the latest year of each jurisdiction with residents; shorter records have no yearly rate."""
+        found = {}
+        for one in self.finished:
+            if not self.population.get(one.name) or not len(one.recorded):
+                continue
+            periods, year = one.recorded["period"].unique(), YEAR[str(one.recorded["freq"].iloc[0])[0]]
+            if len(periods) >= year:
+                found[one.name] = one.recorded[one.recorded["period"].isin(periods[-year:])]
+        return found
+
     @staticmethod
     def _areas(one: JurisdictionFacts) -> pd.DataFrame:
         cells = one.cells.assign(expected=_millionths(one.cells["expected"]))
-        summed = cells.groupby(["area", "crime_type", "period"], sort=False).sum(min_count=1).reset_index()
+        summed = cells.groupby(["area", "crime_type", *_PERIOD], sort=False).sum(min_count=1).reset_index()
         summed = summed.rename(columns={"area": "name"}).assign(level="area", jurisdiction=one.name, missing="")
         return summed[[*_UNIT, "expected", *COUNTS, "missing"]]
 
     def _yearly_counts(self) -> pd.DataFrame:
         """Return the recorded counts of the latest year of each jurisdiction with residents."""
         rows = []
-        for one in self.finished:
-            people = self.population.get(one.name)
-            if not people or not len(one.recorded):
-                continue
-            periods = one.recorded["period"].unique()[-YEAR[str(one.recorded["freq"].iloc[0])[0]] :]
-            latest = one.recorded[one.recorded["period"].isin(periods)]
+        for name, latest in self._latest_year.items():
+            people = self.population[name]
             for kind, count in latest.groupby("crime_type", sort=False)["recorded"].sum().items():
-                rows.append({"jurisdiction": one.name, "crime_type": kind, "recorded": int(count), "residents": people})
+                rows.append({"jurisdiction": name, "crime_type": kind, "recorded": int(count), "residents": people})
         return pd.DataFrame(rows, columns=["jurisdiction", "crime_type", "recorded", "residents"])
 
 
@@ -210,11 +216,15 @@ def _summed(rows: pd.DataFrame, level: str, name: str, inside: Sequence[str]) ->
     """Return the sums of some rows by crime type, with the jurisdictions that are not in them."""
     there = rows.groupby("crime_type", sort=False)["jurisdiction"].agg(set)
     own = inside[0] if level == "jurisdiction" else ""
-    summed = rows.groupby(["crime_type", "period"], sort=False)[["expected", *COUNTS]].sum(min_count=1).reset_index()
-    absent = [", ".join(one for one in inside if one not in there[kind]) for kind in summed["crime_type"]]
+    summed = rows.groupby(["crime_type", *_PERIOD], sort=False)[["expected", *COUNTS]].sum(min_count=1).reset_index()
+    absent = [_absent(inside, there[kind]) for kind in summed["crime_type"]]
     return summed.assign(level=level, name=name, jurisdiction=own, missing=absent)[
         [*_UNIT, "expected", *COUNTS, "missing"]
     ]
+
+
+def _absent(names: Sequence[str], there: Collection[str]) -> str:
+    return ", ".join(name for name in names if name not in there)
 
 
 def _rates_of(known: pd.DataFrame, kind: str, confidence: float) -> pd.DataFrame:

@@ -248,12 +248,13 @@ def _forecast_facts(folder: Path, register: str) -> dict[str, Any]:
     table = forecast.expected.to_series().rename("expected").reset_index()
     areas = pd.Series(places.area, index=places.cells).fillna("").replace("", "(no area)")
     table["area"] = areas.loc[table["cell"]].to_numpy()
+    table["last_day"] = [f"{one.end_time:%Y-%m-%d}" for one in table["period"]]
     table["period"] = [f"{one.start_time:%Y-%m-%d}" for one in table["period"]]
     for name, cube in zip(COUNTS, _recent(run), strict=True):
         table[name] = cube
     return {
         "forecaster": forecast.forecaster,
-        "cells": table[["area", "crime_type", "period", "expected", *COUNTS]],
+        "cells": table[["area", "crime_type", "period", "last_day", "expected", *COUNTS]],
         "outline": _outline(places.geometry),
         **_verdict(run, register),
     }

@@ -62,6 +62,7 @@ def write_region_page(
         "borders": _borders(region),
         "rates": _rate_rows(rates),
         "common": _common(rates),
+        "not_compared": next(iter(rates.loc[rates["crime_type"] == ALL, "missing"]), ""),
         "unshared": len(rates) > 0 and not region.shared_types,
         "shared": _shared_text(region, rates),
         "funnel": _funnel(rates, folder / "figures"),
@@ -161,6 +162,7 @@ def _sums(region: Region, totals: pd.DataFrame) -> list[dict[str, Any]]:
             "name": one["name"],
             "crime_type": one["crime_type"],
             "period": one["period"],
+            "last_day": one["last_day"],
             "expected": number(one["expected"]),
             "last": MISSING if pd.isna(one["recorded_last"]) else f"{one['recorded_last']:,.0f}",
             "year_ago": MISSING if pd.isna(one["recorded_year_ago"]) else f"{one['recorded_year_ago']:,.0f}",
@@ -311,6 +313,9 @@ def _map(region: Region, folder: Path) -> FigureFile | None:
     alt = f"Map of {len(known)} jurisdictions: {', '.join(f'{one.name} {state_of(one)}' for one in known)}"
     numbered = ", ".join(f"{position} {one.name}" for position, one in enumerate(known, 1))
     caption = f"Active cells of each jurisdiction: {numbered}. The colour shows the decision on its forecast."
+    unknown = [one.name for one in region.jurisdictions if one not in known]
+    if unknown:
+        caption += f" Not on the map: {', '.join(unknown)}."
     return FigureFile(save_figure(figure, folder / "region.png", alt), alt, caption)
 
 

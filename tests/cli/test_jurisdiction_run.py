@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ilp_models.cli import jurisdiction_run
-from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run
+from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_jurisdiction
+from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.region import RunState
 
 
@@ -31,6 +32,20 @@ def test_a_process_that_the_system_stops_is_started_once_more_in_another_folder(
     result = JurisdictionRun("north", ("forecast",), str(home), "f").run()
     assert (result.state, result.attempts) == (RunState.FAILED, 2)
     assert "SIGKILL" in result.error
+
+
+def test_an_error_of_the_system_does_not_stop_the_other_jurisdictions(monkeypatch, tmp_path):
+    def full(words):
+        if "north" in words:
+            raise OSError(28, "No space left on device")
+        (tmp_path / "south").mkdir()
+        return 0, "", 321
+
+    monkeypatch.setattr(jurisdiction_run, "_start", full)
+    jobs = [JurisdictionRun(name, (name,), str(tmp_path / name), "f", "r") for name in ("north", "south")]
+    north, south = LocalProcesses(1).map(run_jurisdiction, jobs, "jurisdictions")
+    assert (north.state, south.state) == (RunState.FAILED, RunState.DONE)
+    assert "No space left on device" in north.error
 
 
 def test_a_damaged_record_counts_as_not_finished(tmp_path):

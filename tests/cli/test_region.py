@@ -216,6 +216,24 @@ def test_what_a_lost_worker_left_out_is_run_again_once(tmp_path):
     assert [job.name for job in compute.jobs] == ["south", "west"]
 
 
+def test_what_finished_before_a_worker_was_lost_twice_is_no_failure(tmp_path):
+    jobs = [JurisdictionRun(name, ("forecast",), str(tmp_path / name / "now"), name) for name in ("north", "south")]
+
+    class Losing:
+        calls = 0
+
+        def map(self, *_):
+            self.calls += 1
+            if self.calls == 2:
+                (tmp_path / "north" / "latest").mkdir(parents=True)
+                (tmp_path / "north" / "latest" / "jurisdiction.json").write_text('{"fingerprint": "north"}')
+            msg = "lost"
+            raise NotRunError(msg)
+
+    results = run_all(jobs, Losing())
+    assert {one.name: one.state for one in results} == {"north": RunState.DONE, "south": RunState.FAILED}
+
+
 @pytest.mark.slow
 def test_a_region_from_the_command_line(options, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)

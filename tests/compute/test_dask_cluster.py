@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from distributed import LocalCluster
@@ -79,6 +80,21 @@ def test_a_local_cluster_runs_the_task_of_a_lost_worker_again_once(tmp_path):
     assert local.map(die_once, [str(tmp_path / "killed"), str(tmp_path)], "dying") == ["survived", "survived"]
     with pytest.raises(NotRunError, match="lost twice with the same task"):
         local.map(die, [1], "dying")
+
+
+def die_or_finish(folder):
+    """Kill the worker without a folder; with one, leave a file in it after a while."""
+    if folder is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(3)
+    Path(folder, "finished").touch()
+
+
+@pytest.mark.slow
+def test_other_tasks_end_before_a_lost_one_is_reported(tmp_path):
+    with pytest.raises(NotRunError, match="lost twice with the same task"):
+        DaskCluster(cluster="local", workers=2).map(die_or_finish, [None, str(tmp_path)], "dying")
+    assert (tmp_path / "finished").exists()
 
 
 def wait(seconds):

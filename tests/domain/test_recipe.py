@@ -18,7 +18,15 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 import ilp_models.domain.recipe as recipe_module
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.recipe import Recipe, code_digest, code_only, decision_digest, describe, external_code
+from ilp_models.domain.recipe import (
+    Recipe,
+    code_digest,
+    code_only,
+    decision_digest,
+    describe,
+    external_code,
+    program_digest,
+)
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
 from tests.builders import events_at
@@ -272,6 +280,26 @@ def test_the_decision_digest_follows_the_code_that_explains_audits_allocates_and
     path.write_text(path.read_text() + "CHANGED = 1\n")
     assert decision_digest.__wrapped__() != before
     assert code_digest.__wrapped__() == forecasts
+
+
+@pytest.mark.parametrize(
+    "name", ["ilp_models/audit/gate.py", "ilp_models/report/templates/page.j2", "configs/audit/default.yaml"]
+)
+def test_the_program_digest_follows_every_file_of_the_package_and_its_settings(name, tmp_path, monkeypatch):
+    def digest(home):
+        monkeypatch.setattr(recipe_module, "__file__", str(home / "ilp_models" / "domain" / "recipe.py"))
+        return program_digest.__wrapped__()
+
+    checkout, wheel = tmp_path / "checkout", tmp_path / "wheel"
+    for path in (checkout / name, wheel / name if "configs" not in name else wheel / "ilp_models" / name):
+        path.parent.mkdir(parents=True)
+        path.write_text("one")
+    (wheel / "ilp_models" / "__pycache__").mkdir(parents=True)
+    (wheel / "ilp_models" / "__pycache__" / "a.pyc").touch()
+    before = digest(checkout)
+    assert digest(wheel) == before
+    (checkout / name).write_text("two")
+    assert digest(checkout) != before
 
 
 def test_tables_are_described_by_their_content():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,12 +8,15 @@ from ilp_models.domain.region import JurisdictionFacts, JurisdictionResult, Regi
 from ilp_models.stats.funnel import exact_rate_interval
 
 
-def facts(name, expected, recorded=(10, 20), kind="a", state=RunState.DONE):
-    """Return a jurisdiction with two areas of one cell, and a year of recorded counts in two weeks."""
+def facts(name, expected, recorded=(10, 20), kind="a", weeks=52):
+    """Return a jurisdiction with two areas of one cell, and a year of recorded counts, all in the first two weeks."""
     cells = pd.DataFrame({"area": ["east", "west"], "crime_type": kind, "period": "2022-01-03", "expected": expected})
-    cells = cells.assign(recorded_last=[1, 2], recorded_four=[4, 5], recorded_year_ago=[None, None])
-    counts = pd.DataFrame({"crime_type": kind, "period": ["1", "2"], "recorded": recorded, "freq": "W-SUN"})
-    return JurisdictionFacts(JurisdictionResult(name, state, name), cells=cells, recorded=counts)
+    cells = cells.assign(
+        last_day="2022-01-09", recorded_last=[1, 2], recorded_four=[4, 5], recorded_year_ago=[None, None]
+    )
+    counts = pd.DataFrame({"period": map(str, range(weeks)), "recorded": [*recorded, *[0] * (weeks - 2)]})
+    counts = counts.assign(crime_type=kind, freq="W-SUN")
+    return JurisdictionFacts(JurisdictionResult(name, RunState.DONE, name), cells=cells, recorded=counts)
 
 
 NORTH, SOUTH = facts("north", [0.1, 0.2]), facts("south", [0.3, 0.4], (5, 5))
@@ -45,6 +50,22 @@ def test_rates_are_recorded_crimes_per_thousand_residents():
     low, high = exact_rate_interval(np.array([30.0]), np.array([1000.0]), 0.95)
     assert rates.loc[("a", "north"), ["low", "high"]].tolist() == pytest.approx([1000 * low[0], 1000 * high[0]])
     assert rates.loc[("a", "north"), "reading"].startswith("higher than chance explains; too few jurisdictions")
+
+
+def test_a_day_and_a_week_that_start_together_are_not_added_up():
+    daily = replace(SOUTH, cells=SOUTH.cells.assign(last_day="2022-01-03"))
+    whole = Region("county", "weekly", (NORTH, daily)).totals().query("level == 'region'").set_index("last_day")
+    assert whole["expected"].to_dict() == {"2022-01-09": 0.3, "2022-01-03": 0.7}
+    assert whole["missing"].to_dict() == {"2022-01-09": "south", "2022-01-03": "north"}
+
+
+def test_rates_name_who_is_not_compared():
+    short, empty = facts("short", [1, 1], weeks=51), facts("empty", [1, 1])
+    people = {"north": 1000.0, "south": 5000.0, "short": 1000.0, "gone": 1000.0}
+    region = Region("county", "weekly", (NORTH, SOUTH, FAILED, short, empty), population=people)
+    rates = region.rates()
+    assert set(rates["jurisdiction"]) == {"north", "south"}
+    assert set(rates["missing"]) == {"gone, short, empty"}
 
 
 def test_only_types_of_all_jurisdictions_with_residents_are_shared():

@@ -34,6 +34,9 @@ def test_the_page_names_states_sums_and_what_is_missing(tmp_path):
     assert "2 of 3 jurisdictions are in these results. Missing: gone. No total includes them." in page.text
     for word in ("admitted", "withheld", "failed", "75.0 %"):
         assert word in page.text
+    assert "Not on the map: gone." in page.text
+    assert "Not compared: gone." in page.text
+    assert "2022-01-03 to 2022-01-09" in page.text
     assert len(list(tmp_path.rglob("rates.png"))) == 1
     assert len(list(tmp_path.rglob("region.png"))) == 1
 
