@@ -34,13 +34,14 @@ class DaskCluster:
     address : str, optional
         Address of a running scheduler, such as ``tcp://10.0.0.5:8786``.
     timeout_s : float, default 10
-        Seconds to wait for the scheduler.
+        Seconds to wait for the scheduler, and for its first worker.
     cluster : str, optional
         ``local`` starts a scheduler and workers on this machine for each call, instead of an address.
     workers : int, default 2
         Workers of a local cluster, with one thread each.
     memory_limit : str, default "auto"
-        Memory of each worker of a local cluster, such as ``4GB``; a worker that exceeds it is stopped.
+        Memory of each worker of a local cluster, such as ``4GB``; a worker that exceeds it is stopped. The runs of a
+        region are processes of their own, and do not count.
 
     Raises
     ------
@@ -115,6 +116,14 @@ class DaskCluster:
             msg = f"No Dask scheduler answers at {self.address}. Start one, or set compute=local."
             raise StorageError(msg) from error
         with client:
+            try:
+                client.wait_for_workers(1, timeout=self.timeout_s)
+            except TimeoutError as error:
+                msg = (
+                    f"The scheduler at {self.address} has no worker. Start one: dask worker {self.address} --nthreads "
+                    "1. If workers need longer to start, raise compute.timeout_s."
+                )
+                raise StorageError(msg) from error
             yield client
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
@@ -30,12 +30,19 @@ SAMPLES: Final = "samples"
 _STAMP: Final = "%Y-%m-%dT%H-%M-%S"
 
 
+class StoredSample(NamedTuple):
+    """The file of a sample. It is read when a model is trained, because those of all cutoffs together may be large."""
+
+    cutoff: pd.Timestamp
+    path: Path
+
+
 @dataclass(frozen=True)
 class Contribution:
     """What a jurisdiction gives to a pooled model, or why it gives nothing."""
 
     name: str
-    samples: tuple[TrainingSample, ...] = ()
+    samples: tuple[StoredSample, ...] = ()
     left_out: str = ""  # the reason; empty if it contributes
     records: int = 0  # that its newest sample was counted from
     types_left_out: tuple[str, ...] = ()
@@ -105,7 +112,7 @@ def train(contributions: Sequence[Contribution], model: Mapping[str, Forecaster]
     for cutoff in cutoffs:
         newest = {name: [one for one in parts if one.cutoff <= cutoff] for name, parts in samples.items()}
         late = {name: "it has no sample of this or an earlier cutoff" for name, parts in newest.items() if not parts}
-        known = [max(parts, key=lambda one: one.cutoff) for parts in newest.values() if parts]
+        known = [TrainingSample.read(max(parts).path) for parts in newest.values() if parts]
         PooledModel.fit(known, cutoff, forecaster.learners(), reasons | late).write(folder)
     days = f"{cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d}"
     return [*lines, f"Models: {len(cutoffs)} cutoffs, {days}. Use them with model.pooled_lightgbm.pool={folder}"]
@@ -128,7 +135,8 @@ def read_contribution(result: JurisdictionResult) -> Contribution:
         if facts["left_out"]:
             return Contribution(result.name, left_out=str(facts["left_out"]), types_left_out=types)
         names = [f"{pd.Timestamp(cutoff).strftime(_STAMP)}.parquet" for cutoff in facts["cutoffs"]]
-        samples = [TrainingSample.read(file_in_folder(folder / SAMPLES, name)) for name in names]
+        paths = [file_in_folder(folder / SAMPLES, name) for name in names]
+        samples = [StoredSample(TrainingSample.read(path).cutoff, path) for path in paths]
         if not samples:
             return Contribution(result.name, left_out="it has no sample", types_left_out=types)
         return Contribution(result.name, tuple(samples), "", int(facts["records"]), types)

@@ -56,6 +56,14 @@ def test_missing_scheduler_is_a_clear_error():
         DaskCluster("tcp://127.0.0.1:9", timeout_s=0.2).map(double, [1], "doubling")
 
 
+def test_a_scheduler_without_workers_is_a_clear_error():
+    with (
+        LocalCluster(n_workers=0, processes=False, dashboard_address=":0", protocol="tcp") as empty,
+        pytest.raises(StorageError, match=r"has no worker\. Start one: dask worker tcp://"),
+    ):
+        DaskCluster(empty.scheduler_address, timeout_s=2).map(double, [1], "doubling")
+
+
 def test_workers_with_other_code_are_refused(cluster, monkeypatch):
     # the function that workers run is found by name; the client's own digest comes from its module
     monkeypatch.setattr("ilp_models.compute.dask_cluster._own_digest", lambda: "0" * 64)

@@ -107,6 +107,12 @@ def test_the_page_shows_who_contributes_how_many_records_and_who_does_not(region
     assert is_readable(results[0])
 
 
+def test_samples_stay_on_disk_until_a_model_is_trained(region):
+    home, results, *_ = region
+    found = read_contribution(results[0])
+    assert [sample.path for sample in found.samples] == sorted((home / "north" / "samples").iterdir())
+
+
 def test_types_that_depend_on_patrols_are_left_out(region):
     home, _, folder, _ = region
     assert facts_of(home / "north")["types_left_out"] == ["drug"]
