@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.aggregate import NO_AREA, WHOLE_CITY
@@ -42,6 +43,10 @@ from ilp_models.strategy.threats.threat_ranking import rank_by_harm
 from ilp_models.strategy.threats.value_of_information import weigh_gaps
 
 _TREND_MONTHS: Final = 36
+_FEWEST_CRIMES: Final = (
+    36  # in these months; with fewer, intervals of a trend cover too little (tests/stats/test_count_trend.py)
+)
+_TREND: Final = ("trend", "trend_low", "trend_high")
 _HORIZONS: Final = LongHorizons(city_months=12, area_months=12, city_days=0, area_origins=0)
 
 
@@ -168,7 +173,6 @@ def _evidence(totals: TotalsForecast, threats: Sequence[str], residents: Mapping
     for threat in threats:
         one, tested = city[threat], past.get(threat, {})
         monthly = totals.recorded.loc[totals.recorded["crime_type"] == threat, "recorded"].to_numpy(dtype=float)
-        trend = yearly_trend(monthly[-_TREND_MONTHS:])
         by_area = area_rows.loc[area_rows["crime_type"] == threat, "last_12_months"].to_numpy(dtype=float)
         rows.append(
             {
@@ -179,9 +183,7 @@ def _evidence(totals: TotalsForecast, threats: Sequence[str], residents: Mapping
                 "high": float(one["high"]),
                 "change": float(one["change"]),
                 "rate_per_1000": 1000 * float(one["last_12_months"]) / residents.get(WHOLE_CITY, float("nan")),
-                "trend": trend.factor - 1,
-                "trend_low": trend.low - 1,
-                "trend_high": trend.high - 1,
+                **_trend(monthly),
                 "gini": generalised_gini(by_area),
                 "half_in_areas": areas_with_half(by_area),
                 "forecast_error": float(tested.get("wape", float("nan"))),
@@ -190,6 +192,15 @@ def _evidence(totals: TotalsForecast, threats: Sequence[str], residents: Mapping
             }
         )
     return pd.DataFrame(rows)
+
+
+def _trend(monthly: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Return the change a year over the last 36 months with its interval; NaN with too few crimes."""
+    latest = monthly[-_TREND_MONTHS:]
+    if latest.sum() < _FEWEST_CRIMES:
+        return dict.fromkeys(_TREND, float("nan"))
+    found = yearly_trend(latest)
+    return dict(zip(_TREND, (found.factor - 1, found.low - 1, found.high - 1), strict=True))
 
 
 def _confidence(
@@ -202,15 +213,24 @@ def _confidence(
         for one in weights
         if (at := one.crime_types.index(threat)) >= 0 and one.low[at] > 0
     ]
-    intake = events.intake
-    missing = 0.0 if intake is None or not intake.rows_read else 1 - intake.rows_kept / intake.rows_read
     return judge_confidence(
         recorded=float(row["recorded"]),
         past=PastErrors(float(row["forecast_error"]), float(row["coverage"]), int(row["origins"])),
         shifted=not shifts.empty,
         ranges=ranges,
-        missing_share=missing,
+        missing_share=_missing_share(events, threat),
     )
+
+
+def _missing_share(events: Events, threat: str) -> float:
+    """Return the share of a threat's records that have no coordinates; rows that the settings exclude do not count."""
+    if events.intake is None or events.intake.missing_coordinates is None:
+        return 0.0
+    table = events.intake.missing_coordinates
+    own = (table["crime_type"] == threat) & (table["day"] >= events.start) & (table["day"] < events.end)
+    missing = int(table.loc[own, "count"].sum())
+    known = int((events.table["crime_type"] == threat).sum())
+    return missing / (missing + known) if missing else 0.0
 
 
 def _counts(totals: TotalsForecast, threats: Sequence[str]) -> ThreatCounts:
@@ -242,13 +262,16 @@ def _counts_of(totals: TotalsForecast, rows: Sequence[int], names: Iterable[str]
 def _areas(
     totals: TotalsForecast, threats: Sequence[str], weights: Sequence[HarmWeights], residents: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return each threat in each area: counts, interval, rate, and harm with both readings of each set."""
+    """Return each threat in each area: counts, interval, rate, trend, and harm with both readings of each set."""
     year = totals.next_year()
     rows = year[(year["level"] == AREA) & year["crime_type"].isin(threats)].reset_index(drop=True)
     table = rows[["area", "crime_type", "last_12_months", "next_12_months", "low", "high", "change"]]
     table = table.rename(columns={"crime_type": "threat", "last_12_months": "recorded", "next_12_months": "expected"})
     people = table["area"].map(dict(residents)).astype(float)
     table = table.assign(rate_per_1000=1000 * table["recorded"] / people)
+    labels = totals.months.hierarchy.labels
+    own = ((labels["level"] == AREA) & labels["crime_type"].isin(threats)).to_numpy()  # the order of the rows above
+    table = table.assign(**pd.DataFrame([_trend(one) for one in totals.months.counts[own]], columns=list(_TREND)))
     for one in weights:
         position = pd.Index(one.crime_types).get_indexer(pd.Index(table["threat"]))
         for end in ("low", "high"):

@@ -14,6 +14,7 @@ from ilp_models.cli.help import find_tasks, read_help
 from ilp_models.cli.instantiate import resolve
 from ilp_models.domain.check_definition import REVIEWER
 from ilp_models.domain.checks import CATALOGUE
+from ilp_models.pipeline.brief_parts.sources import KINDS
 
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 COMMANDS = sorted({tuple(words) for page in PAGES for words in commands(page)})
@@ -121,6 +122,15 @@ def test_the_index_names_every_page_and_decision():
     text = index.read_text(encoding="utf-8")
     titles = [page.read_text(encoding="utf-8").partition("\n")[0].partition(". ")[2] for page in DECISIONS]
     assert [title for title in titles if f" | {title} |" not in text] == []
+
+
+def test_table_of_runs_in_a_report_has_its_settings():
+    text = (ROOT / "docs" / "brief.md").read_text(encoding="utf-8")
+    table = text.split("| setting | run | adds |")[1].split("\n\n")[0]
+    named = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    settings = OmegaConf.load(find_configs() / "brief.yaml")
+    assert named == {about.setting for about in KINDS.values()} | {"groups"}
+    assert named <= set(settings)
 
 
 def test_table_of_checks_says_which_can_be_accepted():

@@ -1,6 +1,8 @@
 """Counts of a city and its areas add up, forecasts too, and areas that appear or merge are refused."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,10 @@ from ilp_models.domain.errors import InputError
 from ilp_models.model.long_horizons.hierarchy import Hierarchy, find_areas, make_coherent
 from tests.model.long_city import city_events
 
+ROOT = Path(__file__).resolve().parents[2]
+AGENCIES = (
+    Path(os.environ.get("ILP_SHARED_DATA", ROOT.parent / "shared" / "data")) / "agency_totals" / "agency_year.csv"
+)
 MONTHS = pd.period_range("2015-01", periods=60, freq="M")
 TWO = Hierarchy(("district 1", "district 2"), ("A", "B"))
 
@@ -102,3 +108,25 @@ def test_events_without_an_area_count_in_one_of_their_own():
     hierarchy = Hierarchy(areas, events.crime_types)
     counts = hierarchy.with_sums(hierarchy.count(events, MONTHS, {}))
     assert counts[0].sum() == len(events)
+
+
+@pytest.mark.skipif(not AGENCIES.exists(), reason="the totals of agencies are not in this checkout")
+def test_counts_of_agencies_add_up_to_the_published_totals():
+    """The Real-Time Crime Index publishes the sums of 445 agencies and of seven types, in five periods."""
+    rows, periods = pd.read_csv(AGENCIES), ["n_2024", "n_2025", "ytd_2024", "ytd_2025", "ytd_2026"]
+    rows["agency"] = rows["agency_name"] + ", " + rows["state_name"]
+    nation = rows[rows["level"] == "nation"].set_index("crime_type")[periods]
+    sample = rows[rows["in_sample"] == 1].set_index(["agency", "crime_type"])[periods].sort_index()
+    kinds = tuple(sorted(set(nation.index) - {"violent_crime", "property_crime"}))
+    agencies = tuple(sample.index.unique("agency"))
+    assert len(agencies) == 445
+    hierarchy = Hierarchy(agencies, kinds)
+    keys = pd.MultiIndex.from_product([agencies, kinds])
+    labels = pd.MultiIndex.from_frame(hierarchy.labels)
+    found = pd.DataFrame(hierarchy.with_sums(sample.loc[keys].to_numpy(dtype=float)), index=labels, columns=periods)
+    for kind in kinds:
+        assert (found.loc[("city", WHOLE_CITY, kind)] == nation.loc[kind]).all()
+    both = ["violent_crime", "property_crime"]
+    assert (found.loc[("city", WHOLE_CITY, "all")] == nation.loc[both].sum()).all()
+    totals = sample[sample.index.get_level_values("crime_type").isin(both)].groupby("agency").sum()
+    np.testing.assert_array_equal(found.xs("all", level="crime_type").loc["area"].loc[list(agencies)], totals)

@@ -10,6 +10,7 @@ import pytest
 import ilp_models as ilp
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.intake import IntakeFinding, IntakeReport
 from ilp_models.pipeline.threat_inputs import read_judgements
 from ilp_models.pipeline.threat_scenarios import run_scenarios
 from ilp_models.pipeline.threats import compare_with_previous
@@ -66,6 +67,36 @@ def test_evidence_is_that_of_the_records_and_of_the_forecast(totals):
     assert areas.loc[("district 1", "B"), "harm_two_low"] == pytest.approx(
         10 * areas.loc[("district 1", "B"), "expected"]
     )
+
+
+def test_areas_have_trends_unless_too_few_crimes_are_recorded():
+    rates = np.array([[20.0, 10.0], [8.0, 0.3]])[:, :, None] * np.ones(60)
+    rates[0, 0] *= 1.2 ** (np.arange(60) / 12)
+    events = city_events(rates=rates)
+    made = ilp.forecast_totals(events, ilp.LinearTrend(), long_horizons=SETTINGS, compute=LocalProcesses(1))
+    areas = assess(made, events).areas.set_index(["area", "threat"])[["trend", "trend_low", "trend_high"]]
+    low, high = areas.loc[("district 1", "A"), ["trend_low", "trend_high"]]
+    assert 0 < low < 0.2 < high
+    assert areas.loc[("district 2", "B")].isna().all()
+    assert areas.drop([("district 2", "B")]).notna().all(axis=None)
+
+
+def test_confidence_counts_missing_coordinates_of_the_threat_and_not_rows_that_the_settings_exclude(totals):
+    events, end = city_events(), pd.Timestamp("2020-01-01")
+    lost = pd.DataFrame(
+        {"day": [pd.Timestamp("2019-05-01"), end], "crime_type": "B", "area": "", "count": [400, 9_000]}
+    )
+    left_out = IntakeFinding("crime type excluded by data.crime_types", "left out", 9_000, 0.7)
+    missing = IntakeFinding("coordinates are missing", "set aside", 400, 0.03)
+    size = len(events.table)
+    about = (size + 9_400, size, events.start, end, events.time_zone, events.crs)
+    report = IntakeReport("a test", (), *about, findings=(left_out, missing), missing_coordinates=lost)
+    found = assess(totals, replace(events, intake=report))
+    share = 400 / (400 + (events.table["crime_type"] == "B").sum())
+    assert [one.about("records") for one in found.confidences] == [
+        (),
+        (f"{100 * share:.0f} % of the records have no coordinates",),
+    ]
 
 
 def test_ranks_are_side_by_side_and_ties_are_said(totals):

@@ -14,7 +14,7 @@ _ERROR_LOW: Final = 0.25
 _COVERAGE: Final = 0.75  # of 90 % intervals, at past origins
 _FEW: Final = 50  # recorded crimes of 12 months
 _RANGE: Final = 10.0  # high reading of a harm weight divided by the low one
-_MISSING: Final = 0.10  # share of records without a usable place
+_MISSING: Final = 0.10  # share of records without coordinates
 
 
 class PastErrors(NamedTuple):
@@ -50,7 +50,7 @@ def judge_confidence(
 
     It starts high and falls one level for each weakness: few recorded crimes, a forecast error above 10 %, intervals
     that covered too little, and an undeclared level shift. So do a harm weight that is known within a factor of ten or
-    more, and many records without a place. It falls two levels for an error above 25 %, and for one from fewer than
+    more, and many records without coordinates. It falls two levels for an error above 25 %, and for one from fewer than
     five past origins: a few good forecasts can be luck.
     """
     error, coverage, origins = past
@@ -71,7 +71,7 @@ def judge_confidence(
         (recorded < _FEW, 1, "forecast", f"only {recorded:,.0f} crimes were recorded in 12 months"),
         (shifted, 1, "forecast", "the recorded level changed without a declared reason"),
         (widest > _RANGE, 1, "harm", f"the harm of one crime is known within a factor of {widest:,.0f} only"),
-        (missing_share > _MISSING, 1, "records", f"{100 * missing_share:.0f} % of the records have no usable place"),
+        (missing_share > _MISSING, 1, "records", f"{100 * missing_share:.0f} % of the records have no coordinates"),
     )
     found = [(steps, kind, reason) for holds, steps, kind, reason in weaknesses if holds]
     fall = sum(steps for steps, _, _ in found)
