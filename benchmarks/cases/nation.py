@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
+
 from benchmarks.figure import Figure, Goal
 from benchmarks.timing import say
 
@@ -20,12 +22,17 @@ _WEEKLY: Final = ("model=[moving_average,ewma,lightgbm]",)
 # The nation of the extrapolation, and the machines of its night.
 _NATION_CELLS, _NATION_WORKERS, _CORES = 600_000, 4, 2
 _NIGHT_HOURS: Final = 10.0
+_WORKER_MB: Final = 8000
 _FORCE: Final = """\
 # @package _global_
 # A simulated force
 defaults:
   - override /data: simulated
 data: {{seed: {seed}, size_km: {side}, districts: 4, weeks: {weeks}, west: {west}}}
+audit: # with groups of residents and the simulation of feedback, so that the whole audit is timed
+  groups: {{source: "${{data}}"}}
+  feedback: {{unpatrolled_reporting_rate: 1.0}}
+  reporting_rates: {{everywhere: 1.0}}
 """
 
 
@@ -78,7 +85,8 @@ def measure(*, quick: bool) -> list[Figure]:
             note="on two cores; they must be idle",
         )
     )
-    hours = whole["seconds"] / units * _NATION_CELLS * _WEEKS * _KINDS / (_NATION_WORKERS * _CORES) / 3600
+    times = _NATION_CELLS * _WEEKS * _KINDS / units
+    hours = whole["seconds"] * times / (_NATION_WORKERS * _CORES) / 3600
     rows.append(
         Figure(
             "nation, weekly with audit, extrapolated",
@@ -87,9 +95,19 @@ def measure(*, quick: bool) -> list[Figure]:
             Goal(high=_NIGHT_HOURS),
             note=(
                 f"{_NATION_CELLS:,} cells x {_WEEKS} weeks x {_KINDS} types, "
+                f"{whole['events'] * times / 1e6:.0f} million events, "
                 f"{_NATION_WORKERS} workers of {_CORES} cores; "
                 f"measured: {whole['seconds']:.0f} s and {whole['peak_mb']:,} MB for {each}"
             ),
+        )
+    )
+    rows.append(
+        Figure(
+            "nation, memory of a weekly run",
+            whole["peak_mb"],
+            "MB",
+            Goal(high=_WORKER_MB / _CORES),
+            note=f"a core's share of a worker of {_WORKER_MB:,} MB; {each}",
         )
     )
     return rows
@@ -109,7 +127,7 @@ def _write_options(home: Path, most: int, forces: tuple[int, ...], side: int, we
 
 
 def _run(home: Path, task: str, count: int, *, workers: int, settings: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return seconds and the largest memory of a run of a region, without anything stored before."""
+    """Return seconds, the largest memory and the events of a run of a region, without anything stored before."""
     say(f"ilp {task}, {count} jurisdictions, {workers} workers")
     output = home / f"{task}-{count}-{workers}"
     models = _WEEKLY if task == "weekly" else ("model=[lightgbm]",)
@@ -122,4 +140,6 @@ def _run(home: Path, task: str, count: int, *, workers: int, settings: tuple[str
         msg = f"ilp {' '.join(words)} ended with {done.returncode}: {(done.stderr or done.stdout)[-500:]}"
         raise RuntimeError(msg)
     record = json.loads((output / task / "latest" / "region.json").read_text(encoding="utf-8"))
-    return {"seconds": seconds, "peak_mb": max(one["peak_mb"] for one in record["jurisdictions"])}
+    runs = record["jurisdictions"]
+    events = sum(int(pd.read_csv(Path(one["folder"], "recorded.csv"))["recorded"].sum()) for one in runs)
+    return {"seconds": seconds, "peak_mb": max(one["peak_mb"] for one in runs), "events": events}
