@@ -115,3 +115,20 @@ def test_the_protocol_is_the_stated_one_and_a_short_run_gives_finite_errors(expe
         assert np.isfinite(found["relative_error"]).all()
     assert {len(task.origins) for task in experiment.district_months(DATA)} == {48}
     assert [len(task.origins) for task in experiment.city_months(DATA) if task.series.startswith("Chicago")] == [49]
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the counts of cities by month are not next to the checkout")
+def test_naive_forecasts_have_the_errors_that_were_computed_independently(experiment, monkeypatch):
+    """Such as seasonal naive in Chicago: .562 of the naive forecast, 36 months ahead from 49 origins."""
+    monkeypatch.setattr(experiment, "METHODS", (ilp.SeasonalNaive(train_periods=36),))
+    known = pd.read_csv(DATA / "baselines_own.csv")
+    known = known[(known["horizon_months"] == 36) & known["method"].isin(["naive", "seasonal naive"])]
+    tasks = {task.series: task for task in experiment.city_months(DATA)}
+    names = {"naive": "Naive", "seasonal naive": "SeasonalNaive"}
+    assert {"Chicago: aggravated assault", "Medellin: homicide (victims)"} <= set(known["series"])
+    for series, rows in known.groupby("series"):
+        found = pd.DataFrame(experiment.score(tasks[series]), columns=list(experiment.COLUMNS)).set_index("method")
+        for row in rows.itertuples(index=False):
+            one = found.loc[names[row.method]]
+            assert (one["origins"], round(one["relative_error"], 3)) == (row.origins, row.relative_to_naive)
+            assert 100 * one["wape"] == pytest.approx(row.wape_pct, abs=0.005)
