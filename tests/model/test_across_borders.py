@@ -13,6 +13,7 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
 from ilp_models.explain.explain import Explain
+from ilp_models.features.means import ExponentialMeans
 from ilp_models.grid.areas import PointLocator
 from ilp_models.grid.hexagon import HexGrid
 from ilp_models.grid.square import SquareGrid
@@ -68,6 +69,26 @@ def test_a_city_cut_in_two_forecasts_as_the_uncut_one(uncut, method):
     # trees sum in the order of the cells, so that a rounded split may fall otherwise
     np.testing.assert_allclose(cut.values, same.values, rtol=1e-6)
     assert not np.allclose(alone.values, same.values, rtol=1e-3)
+
+
+@pytest.mark.parametrize("all_types", [False, True])
+@pytest.mark.parametrize("reach", [0.0, 1.0, 2.5])
+def test_a_halo_beyond_the_reach_of_a_feature_gives_that_of_the_uncut_city(uncut, reach, all_types):
+    west, east = half(uncut, west=True), half(uncut, west=False)
+    whole, alone = history(uncut, SquareGrid(250)), history(west, SquareGrid(250))
+    farthest = 3 * reach * 250 * 2**0.5  # over the corners of the cells
+    tile = AcrossBorders(EWMA(half_lives=[8]), [east], farthest + 400).fit(alone).forecaster_.history_
+    assert len(alone.grid) < len(tile.grid) < len(whole.grid)
+    feature, values, counts = ExponentialMeans((8, 32), reach, all_types=all_types), [], []
+    for one in (whole, tile, alone):
+        out = np.empty((1, len(uncut.crime_types), len(one.grid), 2), dtype=np.float32)
+        feature.write(one, ahead(1), one.first_step, out)
+        own = one.grid.cells.get_indexer(alone.grid.cells)
+        values.append(out[:, :, own])
+        counts.append(one.panel.values[:, own])
+    np.testing.assert_array_equal(counts[1], counts[0])
+    np.testing.assert_array_equal(values[1], values[0])
+    assert (reach == 0) == np.array_equal(values[2], values[0])
 
 
 def test_without_a_halo_cells_at_the_border_are_worse(uncut):
