@@ -1,7 +1,7 @@
 """Assess the threats of a city: gather evidence, rank crime types under every harm set, and write the products."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -126,14 +126,18 @@ def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with 
     strategy = read_control_strategy(inputs.control_strategy, threats)
     totals = totals or forecast_totals(events, long_horizons=long_horizons or _HORIZONS, compute=compute)
     table = _evidence(totals, threats, residents)
-    confidences = tuple(_confidence(row, weights, totals, events) for row in table.to_dict("records"))
+    past, missing = _past_errors(totals, CITY), _missing_shares(events, threats)
+    confidences = tuple(
+        _confidence(threat, recorded, past, weights, totals, missing)
+        for threat, recorded in zip(threats, table["recorded"], strict=True)
+    )
     table = table.assign(confidence=[one.level for one in confidences])
     counts = _counts(totals, threats)
     rankings = tuple(rank_by_harm(counts, one, scored, ranking) for one in weights)
     gaps = find_gaps(threats, scored, weights, confidences)
     return ThreatAssessment(
         table=table,
-        areas=_areas(totals, threats, weights, residents),
+        areas=_areas(totals, threats, weights, residents, missing),
         area_ranks=rank_areas(_area_counts(totals, threats), weights, ranking),
         rankings=rankings,
         judgements=scored,
@@ -167,11 +171,10 @@ def _evidence(totals: TotalsForecast, threats: Sequence[str], residents: Mapping
     year = totals.next_year()
     city = {row["crime_type"]: row for row in year[year["level"] == CITY].to_dict("records")}
     area_rows = year[(year["level"] == AREA) & (year["area"] != NO_AREA)]
-    scores = totals.scores[(totals.scores["leads"] == NEXT_YEAR) & (totals.scores["level"] == CITY)]
-    past = {row["crime_type"]: row for row in scores.to_dict("records")}
+    past = _past_errors(totals, CITY)
     rows = []
     for threat in threats:
-        one, tested = city[threat], past.get(threat, {})
+        one, tested = city[threat], past[threat]
         monthly = totals.recorded.loc[totals.recorded["crime_type"] == threat, "recorded"].to_numpy(dtype=float)
         by_area = area_rows.loc[area_rows["crime_type"] == threat, "last_12_months"].to_numpy(dtype=float)
         rows.append(
@@ -186,9 +189,9 @@ def _evidence(totals: TotalsForecast, threats: Sequence[str], residents: Mapping
                 **_trend(monthly),
                 "gini": generalised_gini(by_area),
                 "half_in_areas": areas_with_half(by_area),
-                "forecast_error": float(tested.get("wape", float("nan"))),
-                "coverage": float(tested.get("coverage", float("nan"))),
-                "origins": int(tested.get("origins", 0)),
+                "forecast_error": tested.error,
+                "coverage": tested.coverage,
+                "origins": tested.origins,
             }
         )
     return pd.DataFrame(rows)
@@ -203,10 +206,24 @@ def _trend(monthly: npt.NDArray[np.float64]) -> dict[str, float]:
     return dict(zip(_TREND, (found.factor - 1, found.low - 1, found.high - 1), strict=True))
 
 
+def _past_errors(totals: TotalsForecast, level: str) -> dict[str, PastErrors]:
+    """Return the errors of past forecasts of 12 months by crime type; those of areas are pooled over the areas."""
+    scores = totals.scores[(totals.scores["leads"] == NEXT_YEAR) & (totals.scores["level"] == level)]
+    untested = dict.fromkeys(totals.months.hierarchy.crime_types, PastErrors(float("nan"), float("nan"), 0))
+    return untested | {
+        str(row["crime_type"]): PastErrors(float(row["wape"]), float(row["coverage"]), int(row["origins"]))
+        for row in scores.to_dict("records")
+    }
+
+
 def _confidence(
-    row: Mapping[Any, Any], weights: Sequence[HarmWeights], totals: TotalsForecast, events: Events
+    threat: str,
+    recorded: float,
+    past: Mapping[str, PastErrors],
+    weights: Sequence[HarmWeights],
+    totals: TotalsForecast,
+    missing: Mapping[str, float],
 ) -> Confidence:
-    threat = row["threat"]
     shifts = totals.shifts[(totals.shifts["crime_type"] == threat) & (totals.shifts["source"] == "found, not declared")]
     ranges = [
         float(one.high[at] / one.low[at])
@@ -214,23 +231,23 @@ def _confidence(
         if (at := one.crime_types.index(threat)) >= 0 and one.low[at] > 0
     ]
     return judge_confidence(
-        recorded=float(row["recorded"]),
-        past=PastErrors(float(row["forecast_error"]), float(row["coverage"]), int(row["origins"])),
+        recorded=float(recorded),
+        past=past[threat],
         shifted=not shifts.empty,
         ranges=ranges,
-        missing_share=_missing_share(events, threat),
+        missing_share=missing[threat],
     )
 
 
-def _missing_share(events: Events, threat: str) -> float:
-    """Return the share of a threat's records that have no coordinates; rows that the settings exclude do not count."""
+def _missing_shares(events: Events, threats: Sequence[str]) -> dict[str, float]:
+    """Return the share of each threat's records without coordinates; rows that the settings exclude do not count."""
     if events.intake is None or events.intake.missing_coordinates is None:
-        return 0.0
+        return dict.fromkeys(threats, 0.0)
     table = events.intake.missing_coordinates
-    own = (table["crime_type"] == threat) & (table["day"] >= events.start) & (table["day"] < events.end)
-    missing = int(table.loc[own, "count"].sum())
-    known = int((events.table["crime_type"] == threat).sum())
-    return missing / (missing + known) if missing else 0.0
+    missing = table[(table["day"] >= events.start) & (table["day"] < events.end)].groupby("crime_type")["count"].sum()
+    known = events.table["crime_type"].value_counts()
+    lost = {threat: int(missing.get(threat, 0)) for threat in threats}
+    return {threat: count / (count + int(known[threat])) if count else 0.0 for threat, count in lost.items()}
 
 
 def _counts(totals: TotalsForecast, threats: Sequence[str]) -> ThreatCounts:
@@ -260,9 +277,13 @@ def _counts_of(totals: TotalsForecast, rows: Sequence[int], names: Iterable[str]
 
 
 def _areas(
-    totals: TotalsForecast, threats: Sequence[str], weights: Sequence[HarmWeights], residents: Mapping[str, float]
+    totals: TotalsForecast,
+    threats: Sequence[str],
+    weights: Sequence[HarmWeights],
+    residents: Mapping[str, float],
+    missing: Mapping[str, float],
 ) -> pd.DataFrame:
-    """Return each threat in each area: counts, interval, rate, trend, and harm with both readings of each set."""
+    """Return each threat in each area: counts, interval, rate, trend, confidence, and both readings of harm."""
     year = totals.next_year()
     rows = year[(year["level"] == AREA) & year["crime_type"].isin(threats)].reset_index(drop=True)
     table = rows[["area", "crime_type", "last_12_months", "next_12_months", "low", "high", "change"]]
@@ -272,6 +293,9 @@ def _areas(
     labels = totals.months.hierarchy.labels
     own = ((labels["level"] == AREA) & labels["crime_type"].isin(threats)).to_numpy()  # the order of the rows above
     table = table.assign(**pd.DataFrame([_trend(one) for one in totals.months.counts[own]], columns=list(_TREND)))
+    past = _past_errors(totals, AREA)
+    pairs = zip(table["threat"], table["recorded"], strict=True)
+    table["confidence"] = [_confidence(kind, count, past, weights, totals, missing).level for kind, count in pairs]
     for one in weights:
         position = pd.Index(one.crime_types).get_indexer(pd.Index(table["threat"]))
         for end in ("low", "high"):

@@ -11,9 +11,11 @@ import ilp_models as ilp
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.intake import IntakeFinding, IntakeReport
+from ilp_models.model.long_horizons.past_origins import NEXT_YEAR
 from ilp_models.pipeline.threat_inputs import read_judgements
 from ilp_models.pipeline.threat_scenarios import run_scenarios
 from ilp_models.pipeline.threats import compare_with_previous
+from ilp_models.strategy.threats.confidence import FEWEST_ORIGINS
 from ilp_models.strategy.threats.inputs import ThreatInputs
 from ilp_models.strategy.threats.judgements import JudgementScheme
 from ilp_models.strategy.threats.scenarios import Scenarios
@@ -79,6 +81,22 @@ def test_areas_have_trends_unless_too_few_crimes_are_recorded():
     assert 0 < low < 0.2 < high
     assert areas.loc[("district 2", "B")].isna().all()
     assert areas.drop([("district 2", "B")]).notna().all(axis=None)
+
+
+def test_areas_have_a_confidence_from_their_own_crimes_and_the_error_of_all_areas(totals):
+    assert set(assess(totals).areas["confidence"]) == {"low"}  # not tested
+    events, tested = city_events(months=108), replace(SETTINGS, area_origins=8)
+    made = ilp.forecast_totals(events, ilp.LinearTrend(), long_horizons=tested, compute=LocalProcesses(1))
+    past = made.scores[(made.scores["leads"] == NEXT_YEAR) & (made.scores["level"] == "area")]
+    past = past.set_index("crime_type")
+    assert set(past["origins"] >= FEWEST_ORIGINS) == {True}
+    areas = assess(made, events, (SETS[1], harm_set("three", 1.0, 2.0))).areas.set_index(["area", "threat"])
+    for (_, threat), row in areas.iterrows():
+        # A is known within a factor of 30
+        error, coverage = past.loc[threat, ["wape", "coverage"]]
+        falls = sum([error > 0.1, error > 0.25, coverage < 0.75, row["recorded"] < 50, threat == "A"])
+        assert row["confidence"] == ("high", "moderate", "low")[min(falls, 2)]
+    assert len(set(areas["confidence"])) > 1
 
 
 def test_confidence_counts_missing_coordinates_of_the_threat_and_not_rows_that_the_settings_exclude(totals):
