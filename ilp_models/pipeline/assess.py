@@ -12,6 +12,7 @@ from ilp_models.domain.harm import HarmSource
 from ilp_models.domain.text_output import check_decimal
 from ilp_models.domain.timing import SIMULATED
 from ilp_models.model.long_horizons.horizons import LongHorizons
+from ilp_models.pipeline.atomic_files import keep_private
 from ilp_models.pipeline.group_task import assess_group_file, write_group_template
 from ilp_models.pipeline.outputs import read_study
 from ilp_models.pipeline.threat_files import write_threat_assessment
@@ -45,6 +46,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     folder: Path,
 ) -> str:
     """Write page and tables of the threats or of a matrix of groups, and return a summary."""
+    if matrix is not None:
+        keep_private(folder)
     check_decimal(decimal, "decimal")
     if matrix is not None and template is not None:
         msg = "Only one of matrix= and template= is possible. Write the empty file first, and fill it in."

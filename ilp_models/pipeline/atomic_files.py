@@ -9,6 +9,17 @@ from ilp_models.domain.errors import StorageError
 
 FIGURES: Final = "figures"
 _OWNER_ONLY: Final = 0o600
+_FOLDER_OF_OWNER: Final = 0o700
+
+
+def keep_private(folder: Path) -> None:
+    """Let only the owner open the folder of a run: its settings and log hold what was typed, even if it is refused."""
+    try:
+        if folder.is_dir():
+            folder.chmod(_FOLDER_OF_OWNER)
+    except OSError as error:
+        msg = f"{folder} cannot be closed to others ({error.strerror}). Choose another folder with output=FOLDER."
+        raise StorageError(msg) from error
 
 
 def write_all_or_none(

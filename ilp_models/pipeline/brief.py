@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.brief import check_length
+from ilp_models.pipeline.atomic_files import keep_private
 from ilp_models.pipeline.brief_files import ALL_LENGTHS, READINESS, write_brief
 from ilp_models.pipeline.brief_report import compile_brief
 
@@ -30,6 +31,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     folder: Path,
 ) -> str:
     """Write the report in the chosen lengths, and the checklist; return the key judgements."""
+    if groups is not None:
+        keep_private(folder)
     if length != ALL_LENGTHS:
         check_length(length)
     brief = compile_brief(

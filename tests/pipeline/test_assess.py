@@ -71,6 +71,13 @@ def test_decimal_commas(tmp_path):
     assert pd.read_csv(tmp_path / "pairs.csv", sep=";", decimal=",")["p_outranks"].between(0, 1).all()
 
 
+def test_the_folder_of_a_refused_matrix_is_closed_because_its_settings_hold_the_file_name(tmp_path):
+    tmp_path.chmod(0o755)
+    with pytest.raises(InputError, match=r"looks like names of persons|there is no such file"):
+        assess(tmp_path, "matrix='John Smith.csv'")
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

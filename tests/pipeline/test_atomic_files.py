@@ -3,7 +3,7 @@ import stat
 import pytest
 
 from ilp_models.domain.errors import StorageError
-from ilp_models.pipeline.atomic_files import FIGURES, write_all_or_none
+from ilp_models.pipeline.atomic_files import FIGURES, keep_private, write_all_or_none
 
 
 def figure(path):
@@ -34,3 +34,10 @@ def test_an_error_leaves_the_earlier_files_as_they_were(tmp_path):
 def test_files_can_be_for_their_owner_only(tmp_path):
     (path,) = write_all_or_none(tmp_path, {"a.csv": lambda one: one.write_text("a")}, "It", owner_only=True)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_folder_of_a_run_can_be_for_its_owner_only(tmp_path):
+    keep_private(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+    keep_private(tmp_path / "absent")
+    assert not (tmp_path / "absent").exists()
