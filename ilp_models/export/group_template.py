@@ -34,6 +34,7 @@ class GroupTemplate:
     columns: Sequence[str]  # of the scores, in this order: group, members, scorer, attribute, score, source, confidence
     sheets: Sequence[str]  # names of the four sheets: authorisation, scores, scheme, lists
     attributes: Sequence[tuple[str, str, str, str]]  # name, component, weight and definition
+    scale: str  # of each attribute: words with their points, or the range of a number
     scores: Sequence[str]  # what may be written as a score
     confidences: Sequence[str]
     smallest: int  # members of a group
@@ -65,6 +66,10 @@ class GroupTemplate:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("field", "value"))
         writer.writerows((name, escape_formula(declared.get(name, ""))) for name in self.fields)
+        writer.writerow(())
+        writer.writerow(("attribute", "scale", "weight"))
+        scheme = ((name, self.scale, weight) for name, _, weight, _ in self.attributes)
+        writer.writerows([escape_formula(cell) for cell in row] for row in scheme)
         writer.writerow(())
         writer.writerow(self.columns)
         writer.writerows([escape_formula(str(cell)) for cell in row] for row in rows)

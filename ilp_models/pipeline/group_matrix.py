@@ -36,7 +36,8 @@ def read_group_matrix(path: str | Path, *, scheme: GroupScheme | None = None) ->
     ------
     InputError
         If the file names a person, or its authorisation is incomplete or has expired. Also if a group has fewer than
-        two scorers or too few members, or a score is not on the scale.
+        two scorers or too few members, or a score is not on the scale. Also if a CSV file declares another scale or
+        weight than the scheme.
 
     Examples
     --------
@@ -65,7 +66,8 @@ def group_template(scheme: GroupScheme) -> GroupTemplate:
         fields=EXPLANATIONS,
         columns=COLUMNS,
         sheets=SHEETS,
-        attributes=tuple((one.name, one.component, f"{float(one.weight):g}", one.definition) for one in scheme.marks),
+        attributes=tuple((one.name, one.component, one.weight_text, one.definition) for one in scheme.marks),
+        scale=scheme.scale_text,
         scores=(*scheme.levels, UNKNOWN),
         confidences=CONFIDENCES,
         smallest=SMALLEST_GROUP,

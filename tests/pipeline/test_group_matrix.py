@@ -37,6 +37,27 @@ def test_a_template_that_is_filled_in_can_be_read(tmp_path, name):
     assert matrix.digest() == read_group_matrix(write_matrix(tmp_path, name="by_hand.csv"), scheme=SMALL).digest()
 
 
+@pytest.mark.parametrize(
+    "scale", [[1, 10, 0.5], {"no": 0, "very high": 0.25, "yes": 1}, {"no\u200b": 0, "yes": "1e-7"}]
+)
+def test_a_csv_template_declares_scale_and_weight_and_is_refused_under_another_scheme(tmp_path, scale):
+    marks = [
+        {"name": "violence", "definition": "Uses violence.", "weight": "2.123456789012"},
+        {"name": "reach", "definition": "Works in several areas.", "weight": 1},
+    ]
+    scheme = ilp.GroupScheme("ours", marks, scale)
+    rows = rows_of(dict.fromkeys(("G01", "G02"), dict.fromkeys(("S1", "S2"), ("unknown", "unknown"))), scheme)
+    path = group_template(scheme).write(tmp_path / "groups.csv", FIELDS, rows)
+    assert read_group_matrix(path, scheme=scheme).groups == ("G01", "G02")
+    heavier = ilp.GroupScheme("ours", [{**marks[0], "weight": 3}, marks[1]], scale)
+    with pytest.raises(
+        InputError, match=r"groups\.csv, row 14: the weight of violence is not 3, as in the scheme ours"
+    ):
+        read_group_matrix(path, scheme=heavier)
+    with pytest.raises(InputError, match=r"groups\.csv, row 14: the scale of violence is not nil=0, low=1"):
+        read_group_matrix(path, scheme=ilp.GroupScheme("ours", marks))
+
+
 def test_a_half_filled_template_names_the_first_empty_cell(tmp_path):
     path = group_template(SMALL).write(tmp_path / "groups.xlsx", FIELDS)
     with pytest.raises(InputError, match="row 2: members_known_at_least is not a whole number"):

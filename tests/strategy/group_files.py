@@ -7,7 +7,7 @@ from itertools import product
 
 from ilp_models.strategy.groups.authorisation import GroupAuthorisation
 from ilp_models.strategy.groups.matrix import GroupMatrix, Judgement
-from ilp_models.strategy.groups.matrix_file import COLUMNS
+from ilp_models.strategy.groups.matrix_file import COLUMNS, DECLARED
 from ilp_models.strategy.groups.scheme import GroupScheme
 
 FIELDS = {
@@ -47,13 +47,15 @@ def rows_of(scores=SCORES, scheme=SMALL, members=5):
     ]
 
 
-def text_of(rows=None, fields=FIELDS, separator=",", columns=COLUMNS):
-    """Return the text of a CSV file."""
+def text_of(rows=None, fields=FIELDS, separator=",", columns=COLUMNS, declared=None):
+    """Return the text of a CSV file; without a declared scheme, it has the form of earlier versions."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerow(("field", "value"))
     writer.writerows(fields.items())
     writer.writerow(())
+    if declared is not None:
+        writer.writerows([DECLARED, *declared, ()])
     writer.writerow(columns)
     writer.writerows(rows_of() if rows is None else rows)
     return text.getvalue()

@@ -113,6 +113,34 @@ def test_text_in_another_form_is_refused(tmp_path, text, message):
     assert "Smith" not in str(caught.value)
 
 
+def test_the_scheme_is_between_authorisation_and_scores_with_columns_in_any_order(tmp_path):
+    plain = read_group_file(write_matrix(tmp_path))
+    rows = [("violence", "nil=0, high=4", "3"), ("reach", "nil=0, high=4", "1")]
+    file = read_group_file(write_matrix(tmp_path, declared=rows, name="declared.csv"))
+    assert plain.declared is None
+    assert (file.fields, file.declared) == (plain.fields, ((14, rows[0]), (15, rows[1])))
+    assert [cells for _, cells in file.rows] == [cells for _, cells in plain.rows]
+    text = text_of(declared=[row[::-1] for row in rows]).replace("attribute,scale,weight", "Weight,Scale,Attribute")
+    (tmp_path / "turned.csv").write_text(text)
+    assert read_group_file(tmp_path / "turned.csv").declared == file.declared
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("attribute,scale,weight", "attribute,scale", "row 13: the scheme has the columns attribute, scale, weight"),
+        ("attribute,scale,weight", "attribute,scale,weight,John Smith", "row 13: the scheme has the columns"),
+        ("attribute,scale,weight", "attribute,scale,weight,weight", "row 13: the scheme has the columns"),
+        ("violence,x,3", "violence,x,3,John Smith", "row 14 has more cells than columns"),
+    ],
+)
+def test_a_scheme_in_another_form_is_refused(tmp_path, old, new, message):
+    (tmp_path / "groups.csv").write_text(text_of(declared=[("violence", "x", "3")]).replace(old, new, 1))
+    with pytest.raises(InputError, match=message) as caught:
+        read_group_file(tmp_path / "groups.csv")
+    assert "Smith" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["groups.pdf", "groups", "groups.csv.gz", "groups.parquet"])
 def test_other_kinds_of_files_are_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"x")

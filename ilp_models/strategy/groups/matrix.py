@@ -16,6 +16,7 @@ import pandas as pd
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.strategy.groups.authorisation import GroupAuthorisation
+from ilp_models.strategy.groups.declared_scheme import check_declared
 from ilp_models.strategy.groups.matrix_file import GroupFile
 from ilp_models.strategy.groups.scheme import UNKNOWN, GroupScheme
 
@@ -86,6 +87,8 @@ class GroupMatrix:
     def from_file(cls, file: GroupFile, scheme: GroupScheme) -> Self:
         """Return the matrix of the text of a file; InputError names the row of what cannot be used."""
         authorisation = GroupAuthorisation.from_fields(file.fields, file.name)
+        if file.declared is not None:
+            check_declared(file.declared, scheme, file.name)
         judgements = [_judgement(number, cells, scheme, file.name) for number, cells in file.rows]
         return cls(scheme, authorisation, tuple(judgements), file.name)
 

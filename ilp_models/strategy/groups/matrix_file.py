@@ -19,6 +19,7 @@ COLUMNS: Final = ("group", "members_known_at_least", "scorer", "attribute", "sco
 FIELDS: Final = ("field", "value")
 MEANING: Final = "meaning"  # of each field, in a spreadsheet; it is not read
 AUTHORISATION, SCORES, SCHEME, LISTS = "authorisation", "scores", "scheme", "lists"
+DECLARED: Final = ("attribute", "scale", "weight")  # of the scheme, between authorisation and scores of a CSV file
 SHEETS: Final = (AUTHORISATION, SCORES, SCHEME, LISTS)
 MAX_BYTES: Final = 32 << 20
 MAX_ROWS: Final = 200_000
@@ -35,6 +36,7 @@ class GroupFile:
     fields: dict[str, str]  # the authorisation
     header: tuple[str, ...]  # of the scores
     rows: tuple[tuple[int, tuple[str, ...]], ...]  # number in the file, and cells in the order of COLUMNS
+    declared: tuple[tuple[int, tuple[str, ...]], ...] | None = None  # number, and cells in the order of DECLARED
 
 
 def read_group_file(path: str | Path) -> GroupFile:
@@ -101,20 +103,47 @@ def _read_text(path: Path) -> GroupFile:
         )
         raise InputError(msg)
     header = lines[start][1]
-    positions = _positions(header, path.name)
-    rows = []
-    for number, cells in lines[start + 1 :]:
-        if any(cells[len(header) :]):
-            msg = f"{path.name}, row {number} has more cells than columns. Put texts with a {separator!r} in quotes."
-            raise InputError(msg)
-        padded = [*cells, *[""] * len(header)]
-        rows.append((number, tuple(padded[at] for at in positions)))
-    for number, cells in lines[1:start]:
+    rows = _cells(lines[start + 1 :], header, _positions(header, path.name), (path.name, separator))
+    top = next((at for at in range(1, start) if _declares(lines[at][1])), start)
+    declared = None if top == start else _declared(lines[top:start], (path.name, separator))
+    for number, cells in lines[1:top]:
         if any(cells[len(FIELDS) :]):
             msg = f"{path.name}, row {number} of the authorisation has more than two cells. Put the value in quotes."
             raise InputError(msg)
-    pairs = [(cells[0], cells[1] if len(cells) > 1 else "") for _, cells in lines[1:start]]
-    return GroupFile(path.name, _digest(path), _fields(pairs, path.name), COLUMNS, tuple(rows))
+    pairs = [(cells[0], cells[1] if len(cells) > 1 else "") for _, cells in lines[1:top]]
+    return GroupFile(path.name, _digest(path), _fields(pairs, path.name), COLUMNS, rows, declared)
+
+
+def _cells(
+    lines: Sequence[tuple[int, list[str]]], header: Sequence[str], positions: Sequence[int], where: tuple[str, str]
+) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """Return the cells of each row at these positions."""
+    name, separator = where
+    rows = []
+    for number, cells in lines:
+        if any(cells[len(header) :]):
+            msg = f"{name}, row {number} has more cells than columns. Put texts with a {separator!r} in quotes."
+            raise InputError(msg)
+        padded = [*cells, *[""] * len(header)]
+        rows.append((number, tuple(padded[at] for at in positions)))
+    return tuple(rows)
+
+
+def _declares(cells: Sequence[str]) -> bool:
+    """Return whether a row is the header of the scheme; one with a column too many or too few is refused later."""
+    return len({cell.casefold() for cell in cells} & set(DECLARED)) > 1
+
+
+def _declared(
+    lines: Sequence[tuple[int, list[str]]], where: tuple[str, str]
+) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """Return the scheme that the file declares."""
+    number, header = lines[0]
+    folded = [cell.casefold() for cell in header]
+    if sorted(filter(None, folded)) != sorted(DECLARED):
+        msg = f"{where[0]}, row {number}: the scheme has the columns {', '.join(DECLARED)}. {_WAY_OUT}"
+        raise InputError(msg)
+    return _cells(lines[1:], header, [folded.index(column) for column in DECLARED], where)
 
 
 def _decoded(content: bytes) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.printable import printable
 from ilp_models.stats.rounding import round_half_up
 from ilp_models.strategy.groups.example_scheme import ATTRIBUTES, SCALE
 
@@ -38,6 +39,11 @@ class GroupAttribute:
     definition: str
     weight: Fraction
     component: str = ""
+
+    @property
+    def weight_text(self) -> str:
+        """The weight as a file declares it."""
+        return _number_text(self.weight)
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,15 @@ class GroupScheme:
     def levels(self) -> Mapping[str, Fraction]:
         """The values of the scale from low to high: what a scorer writes, and its points."""
         return _word_levels(self.scale) if isinstance(self.scale, Mapping) else _number_levels(self.scale)
+
+    @property
+    def scale_text(self) -> str:
+        """The scale as a file declares it: words with their points, or lowest, highest and step of a number."""
+        if isinstance(self.scale, Mapping):
+            words = ", ".join(f"{word}={_number_text(points)}" for word, points in self.levels.items())
+            return printable(" ".join(words.split()))
+        low, second, *_ = points = list(self.levels.values())
+        return f"{_number_text(low)} to {_number_text(points[-1])} in steps of {_number_text(second - low)}"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -207,6 +222,11 @@ def exact(value: object) -> Fraction | None:
         return None
     text = str(float(value)) if isinstance(value, np.floating) else str(value).strip()
     return Fraction(text) if _NUMBER.fullmatch(text) else None
+
+
+def _number_text(number: Fraction) -> str:
+    """Return a number with as many digits as floating point keeps, so that it can be read back and compared."""
+    return str(number.numerator) if number.denominator == 1 else repr(float(number))
 
 
 def _attribute(at: int, given: object) -> GroupAttribute:
