@@ -19,7 +19,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 CASES: Final = {
     "start_up": "import and help",
     "features": "feature building against training",
-    "fit_memory": "memory of a fit",
+    "fit_memory": "memory of a fit, as shipped and on all units",
     "backtest": "a whole backtest against bare LightGBM",
     "baseline": "the ewma baseline on a large panel",
     "kernel": "kernel methods against loops over events",

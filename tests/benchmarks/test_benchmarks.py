@@ -148,6 +148,15 @@ def test_the_other_cases_run_on_a_tiny_size(name, monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_fit_on_all_units_is_measured_against_the_same_matrix_as_the_shipped_one():
+    shipped, every = run.run_case("fit_memory", quick=True)
+    assert (shipped["name"], every["name"]) == ("memory of a fit as shipped", "memory of a fit on all units")
+    assert shipped["reference"] == every["reference"] > 0
+    assert shipped["goal"] == every["goal"] == "ratio <= 1.5"
+    assert "max_zeros=null" in every["note"]
+
+
+@pytest.mark.slow
 def test_field_trials_are_measured():
     pairs, crossover, whole = run.run_case("field_trial", quick=True)
     assert all(row["figure"] > 0 and row["unit"] == "s" for row in (pairs, crossover, whole))
