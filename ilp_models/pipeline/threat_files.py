@@ -65,7 +65,7 @@ def write_threat_assessment(
         "areas.csv": assessment.areas,
         "area_ranks.csv": assessment.area_ranks,
         "gaps.csv": assessment.gaps_frame(),
-        JUDGEMENTS: judgement_table(assessment),
+        JUDGEMENTS: _judgements_of_all(assessment),
     }
     if assessment.scenarios is not None:
         tables["scenarios.csv"] = assessment.scenarios
@@ -100,6 +100,12 @@ def judgement_table(assessment: ThreatAssessment) -> pd.DataFrame:
             note = notes.get((threat, dimension), {})
             rows.append((threat, dimension, score, note.get("evidence_grade", ""), note.get("confidence", "")))
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"score": "Int64"})  # 3 and not 3.0
+
+
+def _judgements_of_all(assessment: ThreatAssessment) -> pd.DataFrame:
+    """Return the table to fill in, and below it the scores of areas if any is given."""
+    table, areas = judgement_table(assessment), assessment.judgements.areas
+    return table if areas.empty else pd.concat([table, areas], ignore_index=True)
 
 
 def threats_evidence(assessment: ThreatAssessment, moved: pd.DataFrame | None = None) -> ThreatsEvidence:

@@ -19,7 +19,7 @@ from ilp_models.model.long_horizons.hierarchy import area_labels
 from ilp_models.pipeline.run_record import read_record
 from ilp_models.strategy.threats.comparison import EarlierAssessment
 from ilp_models.strategy.threats.control_strategy import FIELDS, ControlStrategy
-from ilp_models.strategy.threats.judgements import Judgements, JudgementScheme
+from ilp_models.strategy.threats.judgements import AREA, Judgements, JudgementScheme
 
 ASSESSMENT: Final = "assessment.json"
 INDICATORS: Final = ("crime_type", "indicator", "value", "unit", "source", "date")
@@ -42,14 +42,17 @@ def read_previous(folder: str) -> EarlierAssessment:
     return EarlierAssessment.from_dict(record.content, str(record.path))
 
 
-def read_judgements(path: str | None, scheme: JudgementScheme, threats: Sequence[str]) -> Judgements:
-    """Return the judgements in a table; all are unknown without one."""
+def read_judgements(
+    path: str | None, scheme: JudgementScheme, threats: Sequence[str], areas: Sequence[str] = ()
+) -> Judgements:
+    """Return the judgements in a table, in which rows may be of an area; all are unknown without one."""
     if path is None:
         return Judgements.unknown(scheme, threats)
     table, mark = read_marked_table(path, "inputs.judgements=")
     if "score" in table and mark != ".":
         table = table.assign(score=table["score"].str.replace(mark, "."))
-    return Judgements.from_table(_with_own_names(table, "threat", threats), scheme, threats, path)
+    table = _with_areas(_with_own_names(table, "threat", threats), areas, path)
+    return Judgements.from_table(table, scheme, threats, path)
 
 
 def read_control_strategy(path: str | None, threats: Sequence[str]) -> ControlStrategy | None:
@@ -68,15 +71,19 @@ def read_control_strategy(path: str | None, threats: Sequence[str]) -> ControlSt
     return ControlStrategy.from_table(_with_own_names(table, "threat", threats), threats, path)
 
 
-def read_indicators(path: str | None, crime_types: Sequence[str]) -> pd.DataFrame:
-    """Return the indicators of a user; InputError for unknown columns, types or values that are no numbers."""
+def read_indicators(path: str | None, crime_types: Sequence[str], areas: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the indicators of a user, with an empty area for the whole city.
+
+    InputError for unknown columns, types and areas, values that are no numbers, and two values for one area.
+    """
     if path is None:
-        return pd.DataFrame(columns=list(INDICATORS))
+        return pd.DataFrame(columns=[*INDICATORS, AREA])
     table, mark = read_marked_table(path, "inputs.indicators=")
-    if set(table.columns) != set(INDICATORS):
-        msg = f"{path} has the columns {', '.join(table.columns)}. Give exactly {', '.join(INDICATORS)}."
+    if set(table.columns) - {AREA} != set(INDICATORS):
+        columns = f"{', '.join(INDICATORS)}, for areas also {AREA}"
+        msg = f"{path} has the columns {', '.join(table.columns)}. Give exactly {columns}."
         raise InputError(msg)
-    table = _with_own_names(table, "crime_type", crime_types)
+    table = _with_areas(_with_own_names(table, "crime_type", crime_types), areas, path)
     values = np.array([_number(text, mark) for text in table["value"]])
     for number, texts in enumerate(table[["indicator", "unit", "source", "date"]].itertuples(index=False), 2):
         if personal := next(filter(None, map(personal_in_text, texts)), None):
@@ -89,7 +96,8 @@ def read_indicators(path: str | None, crime_types: Sequence[str]) -> pd.DataFram
         if not np.isfinite(value):
             msg = f"{path}, row {number}: value {text!r} is not a number."
             raise InputError(msg)
-    return table.assign(value=values)[list(INDICATORS)]
+    _refuse_repeated(table, path)
+    return table.assign(value=values)[[*INDICATORS, AREA]]
 
 
 def read_residents(path: str | None, areas: Sequence[str]) -> Mapping[str, float]:
@@ -136,6 +144,36 @@ def _number(text: str, mark: str) -> float:
         return float("nan") if mark == "," and "." in text else float(text.replace(mark, "."))
     except ValueError:
         return float("nan")
+
+
+def _refuse_repeated(table: pd.DataFrame, path: str) -> None:
+    """Raise InputError for an indicator that is given twice for one area; the city may have one for each date."""
+    again = table.duplicated(["crime_type", "indicator", AREA]).to_numpy() & (table[AREA] != "").to_numpy()
+    if again.any():
+        number = int(again.argmax())
+        kind, indicator, area = table.loc[number, ["crime_type", "indicator", AREA]]
+        msg = (
+            f"{path}, row {number + 2}: {indicator} of {kind} in {area} stands twice. Keep one row, such as the latest."
+        )
+        raise InputError(msg)
+
+
+def _with_areas(table: pd.DataFrame, areas: Sequence[str], path: str) -> pd.DataFrame:
+    """Return a table with the area of each row, empty for the whole city; InputError for an unknown area."""
+    table = _with_own_names(table, AREA, areas) if AREA in table else table.assign(**{AREA: ""})
+    for number, area in enumerate(table[AREA], 2):
+        if area in ("", *areas):
+            continue
+        if personal := personal_in_text(area):
+            msg = f"{path}, row {number}: area holds what looks like {personal}. Areas are shown: leave persons out."
+        elif areas:
+            choice = f"one of the {len(areas)} areas, such as {areas[0]!r}"
+            msg = f"{path}, row {number}: {area!r} is not an area of the records. Use {choice}, or none for the city."
+        else:
+            how = "Leave it empty, or set data.columns.area and long_horizons.area_months=12"
+            msg = f"{path}, row {number}: area {area!r} cannot be used, because no areas are forecast. {how}."
+        raise InputError(msg)
+    return table
 
 
 def _with_own_names(table: pd.DataFrame, column: str, names: Sequence[str]) -> pd.DataFrame:

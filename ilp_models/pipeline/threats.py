@@ -31,6 +31,7 @@ from ilp_models.pipeline.totals import TotalsForecast, forecast_totals
 from ilp_models.stats.concentration import areas_with_half, generalised_gini
 from ilp_models.stats.count_trend import yearly_trend
 from ilp_models.strategy.rank_draws import RankDraws
+from ilp_models.strategy.threats.area_inputs import add_area_inputs
 from ilp_models.strategy.threats.area_ranking import rank_areas
 from ilp_models.strategy.threats.assessment import ThreatAssessment
 from ilp_models.strategy.threats.comparison import compare_assessments
@@ -119,10 +120,12 @@ def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with 
         msg = f"Only {len(threats)} crime type can be ranked; {without} depends on police activity. Give more types."
         raise InputError(msg)
     weights = tuple(one.for_types(threats) for one in sets)
-    scored = read_judgements(inputs.judgements, scheme, threats)
-    indicators = read_indicators(inputs.indicators, events.crime_types)
-    merge = (long_horizons or _HORIZONS).merge if totals is None else totals.facts["settings"]["merge"]
-    residents = read_residents(inputs.residents, area_names(events, merge or {}))
+    horizons = vars(long_horizons or _HORIZONS) if totals is None else totals.facts["settings"]
+    names = area_names(events, horizons["merge"] or {})
+    forecast_areas = names if horizons["area_months"] else []
+    scored = read_judgements(inputs.judgements, scheme, threats, forecast_areas)
+    indicators = read_indicators(inputs.indicators, events.crime_types, forecast_areas)
+    residents = read_residents(inputs.residents, names)
     strategy = read_control_strategy(inputs.control_strategy, threats)
     totals = totals or forecast_totals(events, long_horizons=long_horizons or _HORIZONS, compute=compute)
     table = _evidence(totals, threats, residents)
@@ -137,7 +140,7 @@ def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with 
     gaps = find_gaps(threats, scored, weights, confidences)
     return ThreatAssessment(
         table=table,
-        areas=_areas(totals, threats, weights, residents, missing),
+        areas=add_area_inputs(_areas(totals, threats, weights, residents, missing), scored.areas, indicators),
         area_ranks=rank_areas(_area_counts(totals, threats), weights, ranking),
         rankings=rankings,
         judgements=scored,

@@ -17,6 +17,8 @@ from ilp_models.report.threat_matrix import plot_threat_matrix
 PAGE: Final = "assessment.html"
 _AREAS_SHOWN: Final = 8
 _GAPS_SHOWN: Final = 10
+_AREA_INPUTS: Final = ("Judgements of analysts", "Other indicators")
+_UNKNOWN: Final = "unknown"
 _ORDERS: Final = (0.05, 0.2, 0.8, 0.95)
 
 
@@ -156,6 +158,7 @@ def _sheet(evidence: ThreatsEvidence, row: Mapping[Any, Any]) -> dict[str, Any]:
     ranks = evidence.ranks[evidence.ranks["threat"] == threat]
     area_ranks = evidence.area_ranks[evidence.area_ranks["threat"] == threat]
     ranked = {row["area"]: _area_rank(row) for row in area_ranks.to_dict("records")}
+    inputs = [_area_inputs(one) for one in areas.to_dict("records")]
     trend_ends = percent_interval(row["trend_low"], row["trend_high"], 0, sign=True)
     return {
         "name": threat,
@@ -182,7 +185,9 @@ def _sheet(evidence: ThreatsEvidence, row: Mapping[Any, Any]) -> dict[str, Any]:
             for name, about in evidence.harm.items()
         ],
         "judgements": [one for one in evidence.judgements.to_dict("records") if one["threat"] == threat],
-        "indicators": [one for one in evidence.indicators.to_dict("records") if one["crime_type"] == threat],
+        "indicators": [
+            one for one in evidence.indicators.to_dict("records") if one["crime_type"] == threat and not one["area"]
+        ],
         "areas": [
             {
                 "area": one["area"],
@@ -191,11 +196,37 @@ def _sheet(evidence: ThreatsEvidence, row: Mapping[Any, Any]) -> dict[str, Any]:
                 "interval": f"{one['low']:,.0f} to {one['high']:,.0f}",
                 "rate": number(one["rate_per_1000"]),
                 **ranked.get(one["area"], {"ranks": "", "top": ""}),  # records without an area have no rank
+                **given,
             }
-            for one in areas.head(_AREAS_SHOWN).to_dict("records")
+            for one, given in zip(areas.head(_AREAS_SHOWN).to_dict("records"), inputs, strict=False)
         ],
+        "given_by_area": [name for name in _AREA_INPUTS if any(one[name] != _UNKNOWN for one in inputs)],
         "more_areas": max(len(areas) - _AREAS_SHOWN, 0),
     }
+
+
+def _area_inputs(row: Mapping[Any, Any]) -> dict[str, str]:
+    """Return the judgements and indicators of a threat in one area as text; unknown if none is given."""
+    scores, values = (
+        {
+            name.removeprefix(start): row[name]
+            for name in map(str, row)
+            if name.startswith(start) and pd.notna(row[name])
+        }
+        for start in ("score_", "value_")
+    )
+    texts = (
+        [
+            f"{name.replace('_', ' ')}: {number(score, 1)} (evidence {row[f'evidence_grade_{name}']}, "
+            f"confidence {row[f'confidence_{name}']})"
+            for name, score in scores.items()
+        ],
+        [
+            f"{name}: {number(value)} {row[f'unit_{name}']} ({row[f'source_{name}']}, {row[f'date_{name}']})"
+            for name, value in values.items()
+        ],
+    )
+    return {name: "; ".join(each) or _UNKNOWN for name, each in zip(_AREA_INPUTS, texts, strict=True)}
 
 
 def _error(row: Mapping[Any, Any]) -> str:

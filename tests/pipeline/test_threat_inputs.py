@@ -75,6 +75,44 @@ def test_wrong_indicators_are_named_with_their_row(text, words, tmp_path):
         read_indicators(write(tmp_path, text), THREATS)
 
 
+def test_rows_may_be_of_an_area_and_the_city_may_have_an_indicator_for_each_date(tmp_path):
+    rows = "Assault,clearance,0.4,share,records,2020"
+    text = f"{INDICATORS[:-1]},area\n{rows},\n{rows},\n{rows},'=West\n{rows},East\n"
+    table = read_indicators(write(tmp_path, text), THREATS, ["=West", "East"])
+    assert table["area"].tolist() == ["", "", "=West", "East"]
+    assert read_indicators(write(tmp_path, f"{INDICATORS}{rows}\n"), THREATS)["area"].tolist() == [""]
+
+
+@pytest.mark.parametrize(
+    ("given", "areas", "words"),
+    [
+        (
+            ["South"],
+            ["East", "West"],
+            "row 2: 'South' is not an area of the records. Use one of the 2 areas, such as 'East'",
+        ),
+        (["", "Jane Example"], ["East"], "row 3: area holds what looks like names of persons"),
+        (["East"], [], r"row 2: area 'East' cannot be used, because no areas .* long_horizons.area_months=12"),
+        (["East", "East"], ["East"], "row 3: .*Assault.* in East (is scored|stands) twice. Keep one row"),
+    ],
+)
+def test_areas_that_cannot_be_used_are_refused_in_both_tables(given, areas, words, tmp_path):
+    rows = "".join(f"Assault,clearance,1,share,records,2020,{area}\n" for area in given)
+    with pytest.raises(InputError, match=words):
+        read_indicators(write(tmp_path, f"{INDICATORS[:-1]},area\n{rows}"), THREATS, areas)
+    rows = "".join(f"Assault,capability,3,B,high,{area}\n" for area in given)
+    text = f"threat,dimension,score,evidence_grade,confidence,area\n{rows}"
+    with pytest.raises(InputError, match=words):
+        read_judgements(write(tmp_path, text), JudgementScheme(), THREATS, areas)
+
+
+def test_areas_of_the_records_are_used_also_if_they_look_like_names(tmp_path):
+    text = "threat,dimension,score,evidence_grade,confidence,area\nAssault,capability,3,B,high,Mary Hill\n"
+    assert read_judgements(write(tmp_path, text), JudgementScheme(), THREATS, ["Mary Hill"]).areas[
+        "score"
+    ].tolist() == [3]
+
+
 def test_a_control_strategy_without_persons_is_read(tmp_path):
     head = "threat,pillar,objective,lead_unit,resources,due,measure_of_success\n"
     found = read_control_strategy(write(tmp_path, f"{head}Assault,prevention,light the car parks,,,,\n"), THREATS)

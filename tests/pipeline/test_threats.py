@@ -195,6 +195,57 @@ def test_areas_have_ranks_with_ties(totals, tmp_path):
     assert "Areas by the harm of all threats" in files["assessment.html"].read_text(encoding="utf-8")
 
 
+def test_what_is_given_by_area_is_shown_and_moves_no_rank(totals, tmp_path):
+    head, text = "threat,dimension,score,evidence_grade,confidence", "A,capability,3,B,high"
+    values = "crime_type,indicator,value,unit,source,date"
+    city = assess(totals, judgements=write(tmp_path / "j.csv", f"{head}\n{text}\n"))
+    found = assess(
+        totals,
+        judgements=write(tmp_path / "k.csv", f"{head},area\n{text},\nB,capability,5,A,low,district 2\n"),
+        indicators=write(tmp_path / "i.csv", f"{values},area\nB,clearance,0.4,share,records,2019,district 1\n"),
+    )
+    pd.testing.assert_frame_equal(found.ranks(), city.ranks())
+    pd.testing.assert_frame_equal(found.area_ranks, city.area_ranks)
+    pd.testing.assert_frame_equal(found.gaps_frame(), city.gaps_frame())
+    assert found.areas[city.areas.columns].equals(city.areas)
+    files = {path.name: path for path in ilp.write_threat_assessment(found, tmp_path / "run")}
+    areas = pd.read_csv(files["areas.csv"], encoding="utf-8-sig", dtype=str).set_index(["area", "threat"])
+    given = ["score_capability", "evidence_grade_capability", "confidence_capability"]
+    assert areas.loc[("district 2", "B"), given].tolist() == ["5", "A", "low"]
+    assert areas.loc[("district 1", "B"), "value_clearance":"date_clearance"].tolist() == [
+        "0.4",
+        "share",
+        "records",
+        "2019",
+    ]
+    assert areas["score_capability"].notna().sum() == areas["value_clearance"].notna().sum() == 1
+    page = files["assessment.html"].read_text(encoding="utf-8")
+    assert page.count("<td>capability: 5 (evidence A, confidence low)</td>") == 1
+    assert page.count("<td>clearance: 0.400 share (records, 2019)</td>") == 1
+    assert page.count('<th scope="col">Judgements of analysts</th>') == 1  # only where B is listed
+    assert "<li>clearance" not in page
+    again = assess(totals, judgements=str(files["judgements.csv"]))
+    assert again.judgements.known == 1
+    assert again.judgements.areas.equals(found.judgements.areas)
+
+
+def test_scores_of_areas_alone_leave_the_ranking_to_harm(totals, tmp_path):
+    text = "threat,dimension,score,evidence_grade,confidence,area\nB,capability,5,A,low,district 2\n"
+    found = assess(totals, judgements=write(tmp_path / "k.csv", text))
+    pd.testing.assert_frame_equal(found.ranks(), assess(totals).ranks())
+    files = {path.name: path for path in ilp.write_threat_assessment(found, tmp_path / "run")}
+    assert "No judgement of analysts is given for the whole city." in files["assessment.html"].read_text(
+        encoding="utf-8"
+    )
+
+
+def test_without_forecasts_of_areas_nothing_can_be_given_by_area(tmp_path):
+    text = "threat,dimension,score,evidence_grade,confidence,area\nB,capability,5,A,low,district 2\n"
+    inputs = ThreatInputs(judgements=write(tmp_path / "k.csv", text))
+    with pytest.raises(InputError, match="because no areas are forecast"):
+        ilp.assess_threats(city_events(), SETS, inputs=inputs, long_horizons=replace(SETTINGS, area_months=0))
+
+
 def test_a_threat_rises_only_if_open_ranks_no_longer_overlap(totals, tmp_path):
     ilp.write_threat_assessment(assess(totals), tmp_path / "first")
     other = assess(totals, sets=(harm_set("one", 1.0, 100.0), SETS[1]))

@@ -52,6 +52,20 @@ def test_two_rows_for_one_score_and_other_columns_are_refused():
         Judgements.from_table(table.drop(columns=["note", "score"]), JudgementScheme(), THREATS, "j.csv")
 
 
+def test_scores_of_areas_are_read_and_those_of_the_city_stay_unknown():
+    rows = [{"area": "West"}, {"area": "East", "score": "2"}, {"area": "North", "score": ""}, {"threat": "Robbery"}]
+    table = pd.DataFrame([ROW | {"area": ""} | row for row in rows])
+    found = Judgements.from_table(table, JudgementScheme(), THREATS, "j.csv")
+    assert found.areas[["threat", "area", "score"]].to_numpy().tolist() == [
+        ["Assault", "West", 4],
+        ["Assault", "East", 2],
+    ]
+    assert found.known == 1
+    assert np.isnan(found.scores.loc["Assault", "capability"])
+    with pytest.raises(InputError, match="row 6: Assault, capability in West is scored twice"):
+        Judgements.from_table(pd.concat([table, table.head(1)]), JudgementScheme(), THREATS, "j.csv")
+
+
 def test_draws_stay_between_the_ends_that_unknown_scores_leave_open():
     scheme = JudgementScheme(weights={"a": 3, "b": 1})
     scores = pd.DataFrame([[5, np.nan]], index=["x"], columns=["a", "b"], dtype=float)

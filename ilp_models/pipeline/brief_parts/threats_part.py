@@ -29,7 +29,7 @@ def _part(content: Mapping[str, Any]) -> BriefPart:
         "Threats are crime types. A range of ranks is a tie: the evidence does not separate them. Harm sets: "
         f"{', '.join(titles)}.",
         f"Records from {facts['records'][0]} to {facts['records'][1]} (not included) were used.",
-        "No judgement of analysts was given, so the ranks rest on counts, their forecast and harm alone."
+        "No judgement of analysts was given for the whole city. Ranks rest on counts, their forecast and harm alone."
         if unscored
         else f"Analysts gave {facts['known_judgements']} judgements on declared scales.",
         *(

@@ -29,7 +29,7 @@ class ThreatAssessment:
         One row for each threat: recorded and expected crimes of 12 months with interval, rate, trend, concentration,
         forecast error and confidence.
     areas : DataFrame
-        The same counts for each threat in each area, with the harm under each set.
+        The same counts for each threat in each area, with the harm under each set, and what a user gave by area.
     area_ranks : DataFrame
         Ranks of the areas with ties: for each threat, and by the harm of all threats under each set.
     rankings : tuple of HarmRanking

@@ -10,9 +10,10 @@ class ThreatInputs:
     Parameters
     ----------
     judgements : str, optional
-        Table of scores: ``threat, dimension, score, evidence_grade, confidence``.
+        Table of scores: ``threat, dimension, score, evidence_grade, confidence``, and ``area`` if it is of one.
     indicators : str, optional
-        Table of other indicators, such as clearance: ``crime_type, indicator, value, unit, source, date``.
+        Table of other indicators, such as clearance: ``crime_type, indicator, value, unit, source, date``, and
+        ``area`` if it is of one.
     residents : str, optional
         Table with ``area`` and ``residents``, for rates; one row may be the whole city, with an empty area.
     previous : str, optional

@@ -22,6 +22,7 @@ DIMENSIONS: Final[Mapping[str, str]] = {
 }
 GRADES: Final = ("A", "B", "C", "D", "E")
 COLUMNS: Final = ("threat", "dimension", "score", "evidence_grade", "confidence")
+AREA: Final = "area"  # optional column; empty: the whole city
 _UNKNOWN: Final = ("", "unknown")
 
 
@@ -110,11 +111,14 @@ class Judgements:
         One row for each threat and one column for each dimension.
     notes : DataFrame
         ``threat, dimension, evidence_grade, confidence`` of each known score.
+    areas : DataFrame, optional
+        Known scores of threats in one area: the columns of the table. They do not count in ranks.
     """
 
     scheme: JudgementScheme
     scores: pd.DataFrame
     notes: pd.DataFrame
+    areas: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*COLUMNS, AREA]))
 
     @classmethod
     def unknown(cls, scheme: JudgementScheme, threats: Sequence[str]) -> "Judgements":
@@ -128,30 +132,41 @@ class Judgements:
     ) -> "Judgements":
         """Return the judgements in a table of text; InputError names the row that cannot be used.
 
-        Threats and dimensions that the table lacks are unknown.
+        Threats and dimensions that the table lacks are unknown. Rows with an area are of this area alone.
         """
         _check_columns(table, source)
         made = cls.unknown(scheme, threats)
-        scores, notes, seen = made.scores.copy(), [], set()
-        for number, row in enumerate(table[list(COLUMNS)].itertuples(index=False), 2):
+        scores, notes, areas, seen = made.scores.copy(), [], [], set()
+        rows = table.reindex(columns=[*COLUMNS, AREA], fill_value="")
+        for number, row in enumerate(rows.itertuples(index=False), 2):
             where = f"{source}, row {number}"
             key = _check_key(str(row.threat), str(row.dimension), scheme, threats, where)
-            if key in seen:
-                msg = f"{where}: {key[0]}, {key[1]} is scored twice. Keep one row for each threat and dimension."
+            area = str(row.area)
+            if (area, *key) in seen:
+                what, each = (f" in {area}", ", dimension and area") if area else ("", " and dimension")
+                msg = f"{where}: {key[0]}, {key[1]}{what} is scored twice. Keep one row for each threat{each}."
                 raise InputError(msg)
-            seen.add(key)
+            seen.add((area, *key))
             value = _score(str(row.score), scheme, where)
             if np.isnan(value):
                 continue
             grade = _one_of(str(row.evidence_grade).upper(), GRADES, "evidence_grade", where)
             confidence = _one_of(str(row.confidence).lower(), CONFIDENCES, "confidence", where)
+            if area:
+                areas.append((*key, value, grade, confidence, area))
+                continue
             scores.loc[key] = value
             notes.append((*key, grade, confidence))
-        return cls(scheme, scores, pd.DataFrame(notes, columns=["threat", "dimension", "evidence_grade", "confidence"]))
+        return cls(
+            scheme,
+            scores,
+            pd.DataFrame(notes, columns=["threat", "dimension", "evidence_grade", "confidence"]),
+            pd.DataFrame(areas, columns=[*COLUMNS, AREA]).astype({"score": "Int64"}),  # 3 and not 3.0
+        )
 
     @property
     def known(self) -> int:
-        """How many scores are known."""
+        """How many scores of the whole city are known."""
         return int(self.scores.notna().to_numpy().sum())
 
     @property
@@ -175,10 +190,11 @@ class Judgements:
 
 def _check_columns(table: pd.DataFrame, source: str) -> None:
     missing = [name for name in COLUMNS if name not in table]
-    other = [str(name) for name in table if name not in COLUMNS]
+    other = [str(name) for name in table if name not in (*COLUMNS, AREA)]
     if missing or other:
         what = f"has no column {missing[0]}" if missing else f"has the column {other[0]!r}, which is not used"
-        msg = f"{source} {what}. Give the columns {', '.join(COLUMNS)} and no others: notes may name persons."
+        columns = f"{', '.join(COLUMNS)}, for areas also {AREA},"
+        msg = f"{source} {what}. Give the columns {columns} and no others: notes may name persons."
         raise InputError(msg)
 
 
