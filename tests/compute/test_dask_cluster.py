@@ -39,7 +39,7 @@ def die(_):
 
 @pytest.fixture(scope="module")
 def cluster():
-    settings = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    settings = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
     with LocalCluster(**settings, protocol="tcp") as running:
         yield DaskCluster(running.scheduler_address)
 
