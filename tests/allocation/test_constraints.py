@@ -89,6 +89,7 @@ def test_spacing_gives_the_best_feasible_choice(seed, metres):
     assert worth_of(effort, worth) == pytest.approx((rows[apart] @ worth).max())
 
 
+@pytest.mark.slow
 @given(SEEDS, st.integers(1, 3))
 @settings(max_examples=15, deadline=None)
 def test_patrol_areas_give_the_best_connected_choice(seed, areas):

@@ -147,6 +147,7 @@ def toronto():
     return load_toronto()
 
 
+@pytest.mark.slow
 def test_the_records_of_toronto_hold_the_artefact():
     """911 assaults at one point, 910 of premises "Other": the square holds no other assault."""
     raw = DelimitedFiles(TORONTO, {**COLUMNS, "crime_type": "premises"}, "America/Toronto", crs=CRS).read().table

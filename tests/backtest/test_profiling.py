@@ -62,6 +62,7 @@ print(memory.megabytes())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can reset the peak resident size")
 def test_released_memory_counts_and_earlier_peaks_do_not():
     # In its own process, since the system may swap out part of a large one.

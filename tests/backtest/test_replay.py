@@ -115,6 +115,7 @@ def same(some, others):
             assert getattr(one, part).identical(getattr(other, part))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forecaster", [EWMA((8, 32)), trees()], ids=["ewma", "trees"])
 def test_replay_equals_fitting_and_updating_by_hand(forecaster, world, tmp_path):
     outcome = run({"mean": forecaster}, world, tmp_path)

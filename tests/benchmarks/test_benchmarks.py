@@ -112,6 +112,7 @@ def bench(tmp_path, *words):
     return done, json.loads(file.read_text()) if file.exists() else None
 
 
+@pytest.mark.slow
 def test_the_runner_prints_a_table_and_writes_its_rows(tmp_path):
     done, rows = bench(tmp_path, "--quick", "--only", "start_up", "--only", "scoring")
     assert done.returncode == 0, done.stderr

@@ -33,6 +33,7 @@ def test_quiet_villages_give_no_alarm(rate, dispersion, season):
     assert alarms == []
 
 
+@pytest.mark.slow
 def test_the_probability_is_calibrated(monkeypatch):
     monkeypatch.setattr("ilp_models.data.gaps.IMPROBABLE", 0.05)
     rng = np.random.default_rng(3)
@@ -97,6 +98,7 @@ def improbable_runs(counts, limit, *, monthly):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("monthly", [True, False])
 @pytest.mark.parametrize("dispersion", [0.0, 1.0])
 def test_gaps_are_the_runs_that_the_definition_finds(monthly, dispersion, monkeypatch):

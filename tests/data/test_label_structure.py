@@ -76,6 +76,7 @@ def test_more_labels_than_places_are_no_areas():
     assert check_areas(x[at], y[at], np.arange(600) % 200).problem != ""
 
 
+@pytest.mark.slow
 def test_thinning_keeps_the_answer():
     x, y = square(250_000)
     assert check_areas(x, y, quarters(x, y)).confirmed

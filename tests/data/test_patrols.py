@@ -76,6 +76,7 @@ def test_the_first_weeks_are_those_of_the_city_and_nothing_else_changes_without_
     assert after.simulated
 
 
+@pytest.mark.slow
 def test_patrols_prevent_move_and_find_crimes_in_treated_places_only(trial):
     without, whole = city(trial, prevented=0).table, city(trial, prevented=1).table
     *_, treated = where(trial, without)
@@ -125,6 +126,7 @@ def test_patrols_of_a_shift_change_its_hours_only_and_the_evaluation_counts_no_o
     assert short.totals["during"].sum() == (known & ~night).sum()
 
 
+@pytest.mark.slow
 def test_shifts_of_a_place_are_units_that_are_treated_and_counted_apart(trial, tmp_path):
     settings = {"shifts": [(6, 18), (18, 6)], "found_by_patrols": [], "scheme": BlockedRandomisation(2, 0.5)}
     result = design_of(**settings)
@@ -165,6 +167,7 @@ def test_shifts_of_a_place_are_units_that_are_treated_and_counted_apart(trial, t
     assert (tmp_path / "evaluation" / "figures" / "dose_map.png").exists()
 
 
+@pytest.mark.slow
 def test_the_process_goes_on_with_the_near_repeats_of_the_days_before(trial):
     """Without those, the first week after the records would have a fifth fewer incidents."""
     kind = SimulatedType(yearly=4000, season=0, offspring=0.6, mean_days=7)

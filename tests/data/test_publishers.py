@@ -170,6 +170,7 @@ def test_the_real_toronto_sample():
     assert report.start == pd.Timestamp("2021-01-01")
 
 
+@pytest.mark.slow
 def test_the_real_portland_calls():
     report = ready("portland_parquet", path=real("portland_nij/events_2012-03_2017-02.parquet")).read().intake
     street = report.crime_types["Street crimes"]

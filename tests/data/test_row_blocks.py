@@ -56,6 +56,7 @@ forces = st.lists(st.sampled_from(["x", "y", " X", "z", ""]), min_size=12, max_s
 odd = st.lists(st.tuples(st.integers(0, 60), st.sampled_from(ODD)), max_size=8)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=20)
 @given(
     files=st.lists(st.tuples(forces, odd, st.booleans()), min_size=1, max_size=3),

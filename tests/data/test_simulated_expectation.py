@@ -44,6 +44,7 @@ def z_of_sums(expected, observed):
     return misses.sum(axis=0) / np.sqrt((misses**2).sum(axis=0))
 
 
+@pytest.mark.slow
 def test_expected_counts_sum_to_recorded_counts(one_step):
     assert np.abs(z_of_sums(*one_step)).max() < 3
 

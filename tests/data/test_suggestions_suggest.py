@@ -1,4 +1,5 @@
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
@@ -37,6 +38,7 @@ TABLES = st.lists(st.sampled_from(NAMES), min_size=2, max_size=8, unique=True).f
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TABLES, st.sampled_from([",", ";", "\t"]))
 def test_any_table_gives_suggestions_or_one_error(tmp_path, table, separator):

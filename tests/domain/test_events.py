@@ -104,6 +104,7 @@ def test_the_digest_does_not_depend_on_the_resolution_of_times_or_the_order_of_c
     assert replace(EVENTS, table=EVENTS.table[EVENTS.table.columns[::-1]]).digest() == EVENTS.digest()
 
 
+@pytest.mark.slow
 def test_the_digest_is_the_same_in_another_process():
     code = "from tests.domain.test_events import EVENTS; import sys; sys.stdout.write(EVENTS.digest())"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -99,6 +99,7 @@ def assert_known_then(families, events, calendar, step, targets):
             np.testing.assert_allclose(out[place], then[0], atol=2e-6)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(st.lists(SPAN, min_size=1, max_size=12), st.integers(1, 3))
 def test_features_of_past_weeks_are_what_was_known_then(rows, step):

@@ -95,6 +95,7 @@ def test_units_without_values_are_excluded_from_samples():
         type(explanation)(**{**vars(explanation), "weights": weights})
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_explanation():
     one = learner(lambda: RandomForestRegressor(5, min_samples_leaf=20, random_state=0))
     spec = Explain(sample=5, background=5, refits=2)

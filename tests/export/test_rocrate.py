@@ -77,6 +77,7 @@ def test_the_run_names_command_program_records_and_people_and_no_folder_of_a_mac
     assert "someone" not in (crate / METADATA).read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the validator
 def test_an_independent_validator_accepts_the_crate_and_finds_a_broken_one(crate, tmp_path, monkeypatch):
     pytest.importorskip("rocrate_validator", reason="roc-validator is not installed")

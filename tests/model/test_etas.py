@@ -123,6 +123,7 @@ def test_repeated_records_do_not_count_as_near_repeats(records):
     np.testing.assert_allclose(ratio, 1 + 300 / len(table))  # counts of records hold them all the same
 
 
+@pytest.mark.slow
 def test_records_of_one_incident_minutes_apart_need_the_least_delay(records):
     history, model = records
     table = history.events.table
@@ -136,6 +137,7 @@ def test_records_of_one_incident_minutes_apart_need_the_least_delay(records):
     assert triggering(with_delay)[0][1] > 0.85 * triggering(model)[0][1]
 
 
+@pytest.mark.slow
 def test_offspring_lost_outside_the_study_area_do_not_lower_the_share():
     """On strips of one cell in width a third of the offspring leave; incidents outside may also be parents."""
     events = hawkes(8, 12_000, roughness=0.0, centres=0)

@@ -99,6 +99,7 @@ def test_a_method_returns_its_own_families(name):
 _NO_USUAL = ("last_weeks", "prospective_hot_spot", "risk_terrain")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in _NO_USUAL])
 def test_the_usual_level_of_a_busy_cell_is_high(name):
     method, _ = METHODS[name]

@@ -108,6 +108,7 @@ class Share(HindcastForecaster):
         return self.part * MovingAverage(60).hindcast(history, periods, step)
 
 
+@pytest.mark.slow
 def test_low_cells_are_raised_towards_their_areas(history):
     totals = ahead(MovingAverage(60).fit(history), history).expected.sum("cell").values
     low, reconciled = (ahead(one.fit(history), history) for one in (Share(), Reconciled(Share(), MovingAverage(60))))
@@ -133,6 +134,7 @@ def test_without_parent_areas_city_and_cells_agree():
     assert ahead(one, history).expected.values.sum() > 1.3 * ahead(Share().fit(history), history).expected.values.sum()
 
 
+@pytest.mark.slow
 def test_each_level_is_forecast_on_its_own_counts(history):
     one = Reconciled(MovingAverage(20), MovingAverage(30)).fit(history)
     levels = area_levels(GRID)

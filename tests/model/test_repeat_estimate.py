@@ -42,6 +42,7 @@ def with_repeats(rng, offspring, size=2500):
     return np.concatenate([xy for xy, _ in found]), np.concatenate([day for _, day in found])
 
 
+@pytest.mark.slow
 def test_known_repeats_are_recovered():
     events, grid = records(*with_repeats(np.random.default_rng(1), 0.3, size=2000))
     found = estimate_repeats(events, grid, EDGES, draws=1)["Burglary"]

@@ -33,6 +33,7 @@ def invented(seed, spread=0.2):
     return History.from_events(events.end, events, GRID, Calendar(), layers), rate / rate.sum()
 
 
+@pytest.mark.slow
 def test_a_known_truth_is_recovered():
     tables = []
     for seed in range(6):

@@ -37,6 +37,7 @@ def assert_recovered(found, rate):
     assert triggering.spread == pytest.approx(100.0, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_known_process_is_recovered():
     points = simulate_process(np.random.default_rng(0), 20_000, 1400.0, SIDE)
     assert_recovered(found_in(points, 1400.0, steps=100), rate=10.0)
@@ -56,6 +57,7 @@ def test_independent_incidents_have_few_repeats():
     assert found.shares[-1] > 0.5  # the background lies evenly over the city
 
 
+@pytest.mark.slow
 def test_a_known_density_of_places_is_recovered():
     rng = np.random.default_rng(3)
     middles = np.array([[4_000.0, 4_000.0], [10_000.0, 9_000.0]])
@@ -65,6 +67,7 @@ def test_a_known_density_of_places_is_recovered():
     assert found.shares[1] > 0.99
 
 
+@pytest.mark.slow
 def test_repeated_records_do_not_count_as_triggering():
     """One record in eight is repeated at the same place: half of them at the same time, half within hours."""
     rng = np.random.default_rng(4)

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from ilp_models.audit.gate import decide
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.pipeline.audit_report import ReportContext, gather_record
@@ -19,6 +21,7 @@ def gathered(**groups):
     return gather_record(subject, decision, audit, ReportContext(), LocalProcesses(1))
 
 
+@pytest.mark.slow
 def test_the_error_that_a_census_states_stands_beside_the_findings(tmp_path):
     dossier = gathered(rounding=5.0)
     rows = report_content(dossier)["tables"]["sensitivity.census_error"]
@@ -30,5 +33,6 @@ def test_the_error_that_a_census_states_stands_beside_the_findings(tmp_path):
     assert {"Census low", "Census high", "State at low", "Changes"} <= set(shown.details.labels)
 
 
+@pytest.mark.slow
 def test_a_table_that_states_no_error_is_said_to_state_none():
     assert "states no error" in report_content(gathered())["absent"]["census_error"]

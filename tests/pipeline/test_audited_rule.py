@@ -40,6 +40,7 @@ def test_the_top_areas_of_all_types_are_the_default_map():
     assert planned(TopAreas(share=0.1)).share == pytest.approx(flags)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [TopAreas(share=0.1), RULES[4]], ids=["top", "constrained"])
 def test_a_plan_is_made_from_the_forecast_alone(rule):
     replay = inputs.city()[0]

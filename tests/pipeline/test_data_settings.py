@@ -42,6 +42,7 @@ def suggest(words):
     return suggest_data_settings(settings["path"], near=point, **given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("export", EXPORTS, ids=lambda one: one.__name__)
 def test_columns_formats_and_place_of_a_messy_export_are_found(export, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -50,6 +50,7 @@ def test_a_run_of_an_earlier_version_has_no_pattern(tmp_path):
     assert empty.sentence(["a"], "West", ["a"]) == "Too few records for a pattern of days and hours."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["place_names.parquet", "hours.parquet"])
 def test_a_week_archives_names_and_hours(admitted, name):
     table = pd.read_parquet(admitted.folder / "audit" / name)

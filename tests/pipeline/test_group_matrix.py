@@ -22,6 +22,7 @@ def test_the_two_example_files_hold_the_same_matrix():
     assert "made up" in sheet.authorisation.authorised_by
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["groups.xlsx", "groups.csv"])
 def test_a_template_that_is_filled_in_can_be_read(tmp_path, name):
     template = group_template(SMALL)

@@ -128,6 +128,7 @@ def test_the_script_asks_for_nothing_and_writes_no_markup():
     assert len(MAP_SCRIPT.splitlines()) < 400
 
 
+@pytest.mark.slow
 def test_the_map_of_a_withheld_forecast_is_marked(tmp_path):
     _, withheld = page_of(tmp_path, groups=())
     assert withheld.mark == "research only - not for resource allocation"
@@ -141,6 +142,7 @@ def test_reasons_are_of_the_first_period_and_of_their_type(tmp_path):
     assert not any(key.startswith("0,") for key in found)  # the pool has no reasons of its own
 
 
+@pytest.mark.slow
 @needs_browser
 def test_the_map_works_with_mouse_keys_and_tables(tmp_path):
     page, made = page_of(tmp_path)
@@ -184,6 +186,7 @@ def test_the_map_works_with_mouse_keys_and_tables(tmp_path):
         assert browser.problems() == []
 
 
+@pytest.mark.slow
 @needs_browser
 def test_hostile_labels_run_nothing_and_change_nothing(tmp_path):
     page, _ = page_of(tmp_path, types=HOSTILE, area=HOSTILE[1])

@@ -36,6 +36,7 @@ def test_an_unwritable_figure_is_an_error(tmp_path):
         save_figure(plot_importance(importance), tmp_path / "file" / "importance.png")
 
 
+@pytest.mark.slow
 def test_charts_can_be_written(tmp_path):
     shares = np.linspace(0, 1, 101)
     curves = pd.concat(
@@ -108,6 +109,7 @@ def test_an_explanation_has_one_bar_per_feature():
     assert labels == [name.replace("_", " ") for name in strongest]
 
 
+@pytest.mark.slow
 def test_figures_have_equal_bytes_in_each_format_and_no_date(tmp_path):
     for folder in ("a", "b"):
         with figure_formats(["png", "svg", "pdf"]):

@@ -53,6 +53,7 @@ def test_blocks_are_as_long_as_the_lead():
     assert late["p_value"].isna().all()
 
 
+@pytest.mark.slow
 def test_best_forecaster_is_inside_with_the_stated_probability():
     kept = 0
     for seed in range(60):

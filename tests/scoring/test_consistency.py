@@ -104,6 +104,7 @@ def city(seed, dispersion=0.0, factor=1.0):
     return replay_of(expected * factor, generator.poisson(rates), dispersion=dispersion)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dispersion", [0.0, 0.8])
 def test_correct_forecasts_are_consistent_at_the_stated_rate(dispersion):
     tables = [consistency(city(seed, dispersion), draws=100, seed=seed) for seed in range(40)]

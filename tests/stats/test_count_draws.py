@@ -50,6 +50,7 @@ def test_counts_with_a_total_are_those_of_the_slow_way(dispersion):
     assert stats.ks_2samp(fast @ weights, oracle @ weights).pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_two_units_share_events_as_a_beta_binomial():
     # gamma rates of equal scale have beta-distributed shares; shape 1 / 0.8 each, mean 10 each
     counts = draw_with_total(np.array([10.0, 10.0]), np.array([0.8, 0.8]), 40_000, np.random.default_rng(4))

@@ -39,6 +39,7 @@ def test_dialects_of_csv_give_the_same_text(tmp_path, how, encoding):
     assert plain.rows[0] == (14, ("G01", "5", "S1", "violence", "high", "B2 R-14", "high"))
 
 
+@pytest.mark.slow
 def test_a_spreadsheet_gives_the_same_text_and_its_columns_may_have_any_order(tmp_path):
     plain = read_group_file(write_matrix(tmp_path))
     sheet = read_group_file(write_sheets(tmp_path / "groups.xlsx", sheets_of()))

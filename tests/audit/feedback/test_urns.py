@@ -37,6 +37,7 @@ def experiment():
     return load_script("run")
 
 
+@pytest.mark.slow
 def test_a_naive_urn_runs_away_and_a_corrected_one_does_not():
     assert 0.86 < shares(Urn((0.6, 0.4), (10, 10)), [10_000])[0, :, 0].mean() < 0.90
     for update in ("reject", "weight"):
@@ -59,6 +60,7 @@ def test_shares_stated_for_two_areas_are_met(experiment):
     assert len(table) == 29
 
 
+@pytest.mark.slow
 def test_what_is_stated_of_many_areas_is_met_but_for_how_many_are_ever_patrolled(experiment):
     table = experiment.areas()
     missed = table[table["met"] == "no"]

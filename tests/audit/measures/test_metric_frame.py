@@ -27,6 +27,7 @@ def both(seed, **size):
     return sums, (flags, observed, expected, losses[0], people)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_closed_form_is_that_of_fairlearn(seed):

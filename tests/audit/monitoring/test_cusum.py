@@ -157,6 +157,7 @@ def test_without_a_change_breaches_are_as_rare_as_stated():
     assert not any(one.proposes_withdrawal for one in families)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [2.0, 3.0])
 def test_a_shift_is_found_within_the_stated_time(shift):
     delays, wrong = [], 0
