@@ -5,19 +5,32 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
 from benchmarks.figure import Figure, Goal
+from benchmarks.memory import forget_peak, peak_bytes, resident_bytes
 from benchmarks.timing import say
+from ilp_models.data.simulated.city import SimulatedCity
+from ilp_models.data.simulated.rates import SimulatedType
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.history import History
+from ilp_models.grid.square import SquareGrid
+from ilp_models.model.regressions.pooled import PooledLightGBM
+from ilp_models.model.regressions.training_sample import TrainingSample
 
 _FORCES: Final = (1, 4, 16)
 _QUICK: Final = (1, 2)
 _WEEKS: Final = 156
 _KINDS: Final = 4  # crime types of the simulated city
 _SIDE_KM: Final = 20  # 1,600 cells of 500 m
+# Incidents a year of each type: with 1,600 cells, 20 million events in 156 weeks of the nation below.
+_YEARLY: Final = {"assault": 7150, "burglary": 5500, "robbery": 2750, "vehicle_theft": 6600}
 _WEEKLY: Final = ("model=[moving_average,ewma,lightgbm]",)
 # The nation of the extrapolation, and the machines of its night.
 _NATION_CELLS, _NATION_WORKERS, _CORES = 600_000, 4, 2
@@ -28,7 +41,8 @@ _FORCE: Final = """\
 # A simulated force
 defaults:
   - override /data: simulated
-data: {{seed: {seed}, size_km: {side}, districts: 4, weeks: {weeks}, west: {west}}}
+data:
+  {{seed: {seed}, size_km: {side}, districts: 4, weeks: {weeks}, west: {west}, crime_types: {{{kinds}}}}}
 audit: # with groups of residents and the simulation of feedback, so that the whole audit is timed
   groups: {{source: "${{data}}"}}
   feedback: {{unpatrolled_reporting_rate: 1.0}}
@@ -110,15 +124,72 @@ def measure(*, quick: bool) -> list[Figure]:
             note=f"a core's share of a worker of {_WORKER_MB:,} MB; {each}",
         )
     )
-    return rows
+    return [*rows, _pooled_fit(side, weeks, forces)]
+
+
+def _pooled_fit(side: int, weeks: int, forces: tuple[int, ...]) -> Figure:
+    """Return the memory of a pooled fit to the samples of the nation, from the slope between two numbers of forces."""
+    say("samples of a pooled model")
+    few, many = 4 * forces[0], 4 * forces[-1]
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        rows, zeros = process.submit(write_samples, Path(folder), side, weeks, many).result()
+        grown = {}
+        for count in (few, many):
+            say(f"pooled model of {count} samples")
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
+                grown[count] = fresh.submit(fit_samples, Path(folder), count).result()
+    slope = (grown[many] - grown[few]) / ((many - few) * rows)
+    jurisdictions = _NATION_CELLS / (side * 2) ** 2
+    limit = PooledLightGBM().max_zeros or jurisdictions * zeros
+    learned = jurisdictions * (rows - zeros) + min(jurisdictions * zeros, limit)
+    return Figure(
+        "nation, memory of a pooled fit, extrapolated",
+        (grown[few] + slope * (learned - few * rows)) / 1e6,
+        "MB",
+        Goal(high=_WORKER_MB),
+        n=many,
+        note=(
+            f"{learned / 1e6:.0f} of the {jurisdictions * rows / 1e6:.0f} million rows of {jurisdictions:.0f} "
+            f"jurisdictions; measured: {slope:.0f} bytes a row, from {few * rows / 1e6:.2f} and "
+            f"{many * rows / 1e6:.2f} million rows, in addition to what the process held before the fit"
+        ),
+    )
+
+
+def write_samples(folder: Path, side: int, weeks: int, count: int) -> tuple[int, int]:
+    """Write the sample of a simulated jurisdiction under many names; return its rows, and those without an event."""
+    kinds = {name: SimulatedType(yearly=yearly) for name, yearly in _YEARLY.items()}
+    city = SimulatedCity(seed=1, size_km=side, districts=4, weeks=weeks, west=_west(side, 1), crime_types=kinds)
+    events = city.read()
+    history = History.from_events(events.end, events, SquareGrid(500).build(events), Calendar())
+    sample = PooledLightGBM().training_sample(history, "force")
+    for number in range(count):
+        replace(sample, jurisdiction=f"force{number:04d}").write(folder / f"{number:04d}.parquet")
+    return len(sample.values), int((sample.target == 0).sum())
+
+
+def fit_samples(folder: Path, count: int) -> int:
+    """Return by how much memory grew at most while a pooled model was fitted to some of the samples."""
+    files = sorted(folder.glob("*.parquet"))[:count]
+    cutoff = pd.Timestamp(TrainingSample.read_head(files[0]).cutoff)
+    before = resident_bytes()
+    forget_peak()
+    PooledLightGBM().fit_pool(files, cutoff)
+    return peak_bytes() - before
+
+
+def _west(side: int, seed: int) -> int:
+    """Return the western edge of a city, so that the cities of a nation lie side by side."""
+    return 200_000 + 1000 * side * seed
 
 
 def _write_options(home: Path, most: int, forces: tuple[int, ...], side: int, weeks: int) -> None:
     """Write the files of all jurisdictions, and of a region for each number of them."""
     for group in ("jurisdiction", "region"):
         (home / "mine" / group).mkdir(parents=True)
+    kinds = ", ".join(f"{name}: {{yearly: {yearly}}}" for name, yearly in _YEARLY.items())
     for seed in range(1, most + 1):
-        text = _FORCE.format(seed=seed, side=side, weeks=weeks, west=200_000 + 1000 * side * seed)
+        text = _FORCE.format(seed=seed, side=side, weeks=weeks, west=_west(side, seed), kinds=kinds)
         (home / "mine" / "jurisdiction" / f"force{seed}.yaml").write_text(text)
     for count in forces:
         names = [f"force{seed}" for seed in range(1, count + 1)]

@@ -20,7 +20,7 @@ class Neighbours:
     ----------
     jurisdictions : mapping of str to EventSource, optional
         Where the records of each neighbour come from, by name.
-    reach_m : float, default 2000
+    reach_m : float, default 3000
         Width of the halo beyond the border, metres; see :class:`~ilp_models.AcrossBorders`.
 
     Raises
@@ -30,7 +30,7 @@ class Neighbours:
     """
 
     jurisdictions: Mapping[str, EventSource] = field(default_factory=dict)
-    reach_m: float = 2000.0
+    reach_m: float = 3000.0
 
     def __post_init__(self) -> None:
         """Check the reach and the sources."""
@@ -40,7 +40,7 @@ class Neighbours:
                 raise InputError(msg)
             object.__setattr__(self, "jurisdictions", {})  # an empty list of names
         if not 0 < self.reach_m < float("inf"):
-            msg = f"neighbours.reach_m={self.reach_m} must be above 0. Give metres, such as 2000."
+            msg = f"neighbours.reach_m={self.reach_m} must be above 0. Give metres, such as 3000."
             raise InputError(msg)
 
     def read(self, events: Events, calendar: Calendar) -> tuple[dict[str, Events], dict[str, str]]:

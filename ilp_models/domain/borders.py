@@ -60,7 +60,7 @@ def widen_grid(grid: Grid, events: Events, beyond: Events, reach_m: float) -> Gr
     The halo has the other cells that hold an event beyond the border within the reach of an event of the study area.
     """
     if not 0 < reach_m < np.inf:
-        msg = f"reach_m={reach_m} must be above 0. Give the width of the halo in metres, such as 2000."
+        msg = f"reach_m={reach_m} must be above 0. Give the width of the halo in metres, such as 3000."
         raise InputError(msg)
     outside = beyond.table[grid.locate(beyond) < 0]
     if len(events) and len(outside):

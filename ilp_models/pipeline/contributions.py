@@ -18,7 +18,6 @@ from ilp_models.domain.governance import Governance
 from ilp_models.domain.history import History
 from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.region import JurisdictionResult, RunState
-from ilp_models.model.regressions.pool import PooledModel
 from ilp_models.model.regressions.pooled import PooledLightGBM
 from ilp_models.model.regressions.training_sample import TrainingSample
 from ilp_models.pipeline.clock import now
@@ -112,8 +111,8 @@ def train(contributions: Sequence[Contribution], model: Mapping[str, Forecaster]
     for cutoff in cutoffs:
         newest = {name: [one for one in parts if one.cutoff <= cutoff] for name, parts in samples.items()}
         late = {name: "it has no sample of this or an earlier cutoff" for name, parts in newest.items() if not parts}
-        known = [TrainingSample.read(max(parts).path) for parts in newest.values() if parts]
-        PooledModel.fit(known, cutoff, forecaster.learners(), reasons | late).write(folder)
+        known = [max(parts).path for parts in newest.values() if parts]
+        forecaster.fit_pool(known, cutoff, reasons | late).write(folder)
     days = f"{cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d}"
     return [*lines, f"Models: {len(cutoffs)} cutoffs, {days}. Use them with model.pooled_lightgbm.pool={folder}"]
 

@@ -18,7 +18,6 @@ from ilp_models.domain.history import History
 from ilp_models.model.means.pooled_bayes import PooledEmpiricalBayes, PooledPrior, PriorSample
 from ilp_models.model.regressions.pool import PooledModel
 from ilp_models.model.regressions.pooled import PooledLightGBM
-from ilp_models.model.regressions.training_sample import TrainingSample
 
 _LOG = getLogger(__name__)
 
@@ -91,9 +90,9 @@ def train_pooled(
         ]
         failures = (compute or LocalProcesses()).map(partial(_write_sample, forecaster), tasks, "training samples")
         reasons |= {task.jurisdiction: failure for task, failure in zip(tasks, failures, strict=True) if failure}
-        parts = [TrainingSample.read(task.path) for task, failure in zip(tasks, failures, strict=True) if not failure]
+        parts = [task.path for task, failure in zip(tasks, failures, strict=True) if not failure]
         latest = _latest(histories) if cutoff is None else cutoff
-        pooled = PooledModel.fit(parts, latest, forecaster.learners(), reasons)
+        pooled = forecaster.fit_pool(parts, latest, reasons)
         pooled.write(folder, samples)
     _report(reasons, latest)
     return pooled

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from sklearn.base import clone
 
 from ilp_models.data.simulated.city import SimulatedCity
@@ -22,6 +23,7 @@ from ilp_models.model.kernels.kernel_density import KDE
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.level_share import LevelShare
 from ilp_models.model.regressions.glm import PoissonGLM
+from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.wrappers.across_borders import AcrossBorders
 from tests.conformance.configured_forecasters import forecaster
 from tests.conformance.forecaster_checks import CHECKS, ConformanceCase
@@ -189,3 +191,14 @@ def test_cells_of_a_file_have_no_neighbours(uncut):
 def test_a_reach_must_be_above_0(uncut, reach):
     with pytest.raises(InputError, match="reach_m="):
         AcrossBorders(EWMA(), [half(uncut, west=False)], reach).fit(history(half(uncut, west=True)))
+
+
+def test_a_cell_next_to_a_straight_border_keeps_994_thousandths_of_the_widest_feature_of_lightgbm(uncut):
+    widest = max(getattr(family, "reach_cells", 0.0) for family in LightGBM().features)
+    grid = SquareGrid(500).build(uncut.known_at(CUTOFF))
+    x, y = shapely.get_coordinates(shapely.centroid(grid.geometry)).T
+    middle = np.argmin(np.hypot(x - x.mean(), y - y.mean()))
+    weight = grid.smoothed(np.eye(len(grid)), widest)[:, middle]
+    known = x - x[middle] <= AcrossBorders(LightGBM()).reach_m  # the border is east of the cell in the middle
+    assert weight.sum() == pytest.approx(1)
+    assert round(float(weight[known].sum()), 3) == 0.994

@@ -5,10 +5,12 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
 from ilp_models.model.regressions.lightgbm import BinnedRegressor
 from ilp_models.model.regressions.pool import PooledModel, newest_model, pool_digest
+from ilp_models.model.regressions.pooled_rows import rows_of_lead
 from tests.model.test_training_sample import sample_of
 
 CUTOFF = pd.Timestamp("2020-01-06")
@@ -44,6 +46,23 @@ def test_trees_are_those_of_one_fit_to_all_rows_with_an_indicator_of_each_shared
     oracle = lightgbm.LGBMRegressor(**learner().get_params()).fit(x, y / o, sample_weight=o * w)
     trees = lightgbm.Booster(model_str=pooled.trees[0])
     np.testing.assert_allclose(trees.predict(x), oracle.predict(x), rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_files_in_blocks_give_the_trees_of_one_matrix_also_above_the_rows_that_bins_are_made_from(tmp_path):
+    samples = sample_of(240_000), sample_of(230_000, "south", crime_types=("burglary", "theft"))
+    for seed in (None, 0, 5, 123_456_789):
+        settings = {"n_estimators": 3, "max_bin": 31, "random_state": seed, "subsample_for_bin": 200_000}
+        one = learner().set_params(**settings)
+        files = [tmp_path / f"{sample.jurisdiction}.parquet" for sample in samples]
+        for sample, file in zip(samples, files, strict=True):
+            sample.write(file)
+        pooled = PooledModel.fit(files, CUTOFF, [one])
+        blocks, rates, weights = rows_of_lead(samples, pooled.crime_types, 1)
+        matrix = np.concatenate([block[0 : len(block)] for block in blocks])
+        assert len(matrix) > settings["subsample_for_bin"]
+        whole = clone(one).fit_bins(clone(one).bins(matrix, rates, weights))
+        assert pooled.trees[0] == whole.booster_.model_to_string()
 
 
 def test_the_order_of_samples_changes_nothing_and_each_lead_has_its_trees(samples):

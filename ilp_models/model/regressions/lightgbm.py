@@ -1,6 +1,6 @@
 """LightGBM: gradient-boosted trees with a Poisson or Tweedie likelihood."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
@@ -36,8 +36,14 @@ class BinnedRegressor(LGBMRegressor):
     """
 
     def bins(self, values: Any, target: npt.NDArray[Any], weight: npt.NDArray[Any] | None) -> Dataset:
-        """Return the rows as LightGBM keeps them: for each value the number of its bin."""
-        bins = Dataset(values, target, weight=weight, params=self._settings()).construct()
+        """Return the rows as LightGBM keeps them: for each value the number of its bin.
+
+        Values are a matrix, or a list of its blocks as `lightgbm.Sequence`, with equal bins.
+        """
+        settings = self._settings()
+        if isinstance(values, list):
+            settings["data_random_seed"] = _data_seed(settings)  # LightGBM does not pass the seed on for blocks
+        bins = Dataset(values, target, weight=weight, params=settings).construct()
         bins.label = bins.weight = None  # LightGBM has copies of them
         return bins
 
@@ -70,6 +76,15 @@ class BinnedRegressor(LGBMRegressor):
         settings: dict[str, Any] = self._process_params(stage="fit")
         metric = settings["metric"]
         return settings | {"metric": [] if metric is None else [metric]}  # as `fit` writes it
+
+
+def _data_seed(settings: Mapping[str, Any]) -> int:
+    """Return the seed of the rows that bins are made from, as LightGBM draws it from the seed of all."""
+    seed = settings.get("seed", settings.get("random_state"))
+    if seed is None:
+        return 1
+    drawn = (214_013 * int(seed) + 2_531_011) % 2**32 // 2**16 % 2**15
+    return drawn % (2**15 - 1)
 
 
 class LightGBM(RegressionForecaster):

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
-import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.local_file import file_in_folder
-from ilp_models.model.regressions.training_sample import SampleHead, TrainingSample
+from ilp_models.model.regressions.pooled_rows import Sample, head_of, rows_of_lead
+from ilp_models.model.regressions.training_sample import SampleHead
 from ilp_models.model.stored_cutoffs import CUTOFF_NAME, newest_cutoff
 
 POOL_FILE: Final = "pool.json"
@@ -28,8 +28,8 @@ class BinnedLearner(Protocol):
 
     booster_: Any
 
-    def bins(self, values: npt.NDArray[Any], target: npt.NDArray[Any], weight: npt.NDArray[Any] | None) -> Any:
-        """Return the rows as bins."""
+    def bins(self, values: Any, target: npt.NDArray[Any], weight: npt.NDArray[Any] | None) -> Any:
+        """Return the rows of a matrix, or of a list of `BlockRows`, as bins."""
 
     def fit_bins(self, bins: Any) -> Self:
         """Fit the trees."""
@@ -68,24 +68,30 @@ class PooledModel:
     @classmethod
     def fit(
         cls,
-        samples: Sequence[TrainingSample],
+        samples: Sequence[Sample],
         cutoff: pd.Timestamp,
         learners: Sequence[BinnedLearner],
         left_out: Mapping[str, str] | None = None,
+        *,
+        max_zeros: int | None = None,
+        start: float = 0.0,
     ) -> Self:
         """Return the trees fitted to all samples together, with one learner for each lead.
 
-        The result does not depend on the order of the samples. InputError if a sample was made after the cutoff, two
-        samples have other features, or two have the same jurisdiction.
+        Samples that are given as files are read one after the other, several times, so that one is in memory. Of more
+        than ``max_zeros`` rows without an event a systematic sample is taken, from ``start`` below 1. The result does
+        not depend on the order of the samples. InputError if a sample was made after the cutoff, two samples have other
+        features, or two have the same jurisdiction.
         """
-        parts = sorted(samples, key=lambda one: one.jurisdiction)
-        _check_samples(parts, cutoff)
-        kinds = tuple(sorted({kind for one in parts for kind in one.crime_types}))
+        parts = sorted(((head_of(one), one) for one in samples), key=lambda part: part[0].jurisdiction)
+        heads, ordered = tuple(head for head, _ in parts), [one for _, one in parts]
+        _check_heads(heads, cutoff)
+        kinds = tuple(sorted({kind for head in heads for kind in head.crime_types}))
         trees = []
         for lead, learner in enumerate(learners, start=1):
-            values, rates, weights = _rows_of_lead(parts, kinds, lead)
-            trees.append(learner.fit_bins(learner.bins(values, rates, weights)).booster_.model_to_string())
-        first, heads = parts[0], tuple(one.head for one in parts)
+            bins = learner.bins(*rows_of_lead(ordered, kinds, lead, max_zeros, start))
+            trees.append(learner.fit_bins(bins).booster_.model_to_string())
+        first = heads[0]
         return cls(cutoff, first.period_unit, first.columns, kinds, tuple(trees), heads, dict(left_out or {}))
 
     def write(self, folder: Path, samples: Path | None = None) -> Path:
@@ -199,15 +205,16 @@ def _read_facts(folder: Path) -> Any:
     return facts
 
 
-def _check_samples(samples: Sequence[TrainingSample], cutoff: pd.Timestamp) -> None:
+def _check_heads(samples: Sequence[SampleHead], cutoff: pd.Timestamp) -> None:
     if not samples:
         msg = "No jurisdiction contributes to the pooled model. Give at least one with enough records."
         raise InputError(msg)
     first = samples[0]
     for place, one in enumerate(samples):
-        if one.cutoff > cutoff:
+        made = pd.Timestamp(one.cutoff)
+        if made > cutoff:
             msg = (
-                f"The sample of {one.jurisdiction!r} is of {one.cutoff}, after the cutoff {cutoff} of the pooled "
+                f"The sample of {one.jurisdiction!r} is of {made}, after the cutoff {cutoff} of the pooled "
                 "model. Make it from a history at this cutoff."
             )
             raise InputError(msg)
@@ -221,25 +228,3 @@ def _check_samples(samples: Sequence[TrainingSample], cutoff: pd.Timestamp) -> N
         if place and one.jurisdiction == samples[place - 1].jurisdiction:
             msg = f"Two samples are of the jurisdiction {one.jurisdiction!r}. Give each once."
             raise InputError(msg)
-
-
-def _rows_of_lead(
-    samples: Sequence[TrainingSample], kinds: Sequence[str], lead: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return columns, rates and weights of the rows of one lead; the matrix of all samples is written once."""
-    taken = [np.flatnonzero(one.lead == lead) for one in samples]
-    if not sum(map(len, taken)):
-        msg = f"No sample has rows of lead {lead}. Make the samples with leads of at least {lead}."
-        raise InputError(msg)
-    values = np.zeros((sum(map(len, taken)), len(kinds) + len(samples[0].columns)), dtype=np.float32)
-    rates, weights, first = [], [], 0
-    for one, rows in zip(samples, taken, strict=True):
-        codes = np.array([kinds.index(kind) for kind in one.crime_types])[one.crime_type[rows]]
-        part = values[first : first + len(rows)]
-        part[np.arange(len(rows)), codes] = 1
-        part[:, len(kinds) :] = one.values[rows]
-        start = np.exp(one.log_offset[rows])
-        rates.append(one.target[rows] / start)
-        weights.append(start * one.weight[rows])
-        first += len(rows)
-    return values, np.concatenate(rates), np.concatenate(weights)

@@ -1,6 +1,6 @@
 """LightGBM that starts from trees of many jurisdictions and adapts them to the records of one."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from ilp_models.model.means.level_share import LevelShare
 from ilp_models.model.regressions.design_matrix import DesignMatrix, row_order
 from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.regressions.pool import PooledModel, newest_model, pool_digest, require_columns
+from ilp_models.model.regressions.pooled_rows import Sample
 from ilp_models.model.regressions.regression import learner_errors
 from ilp_models.model.regressions.training_sample import TrainingSample
 from ilp_models.model.regressions.zero_sampling import check_zero_share, sample_zeros
@@ -104,6 +105,9 @@ class PooledLightGBM(LightGBM):
     zero_share : float, default 0.2
         Share of the units without events that training uses, above 0 and at most 1. It is the same in each
         jurisdiction. The sample is that of :class:`~ilp_models.model.regressions.lightgbm.LightGBM`.
+    max_zeros : int or None, default 40,000,000
+        Rows without an event that the pooled trees of a lead learn from at most, in all jurisdictions together. Of
+        more a sample is drawn along their risk, and weighs more. None: no limit.
     num_leaves, n_estimators, learning_rate, min_child_samples, feature_fraction, reg_lambda, max_bin, seed
         See :class:`~ilp_models.model.regressions.lightgbm.LightGBM`; `n_estimators` and `reg_lambda` are those of the
         pooled trees.
@@ -142,6 +146,7 @@ class PooledLightGBM(LightGBM):
         young_periods: int = 26,
         least_periods: int | None = None,
         zero_share: float = 0.2,
+        max_zeros: int | None = 40_000_000,
         num_leaves: int = 15,
         n_estimators: int = 80,
         learning_rate: float = 0.1,
@@ -174,14 +179,18 @@ class PooledLightGBM(LightGBM):
         self.young_periods = young_periods
         self.least_periods = least_periods
         self.zero_share = zero_share
+        self.max_zeros = max_zeros
 
     def content_digests(self) -> dict[str, str]:
         """Return the digest of the pooled models, which belong to the recipe of a forecast."""
         return {} if self.pool is None else {"pool": pool_digest(Path(self.pool))}
 
-    def learners(self) -> list[Any]:
-        """Return an unfitted regressor for each lead of a pooled model."""
-        return [self._new_regressor() for _ in range(self.leads)]
+    def fit_pool(
+        self, samples: Sequence[Sample], cutoff: pd.Timestamp, left_out: Mapping[str, str] | None = None
+    ) -> PooledModel:
+        """Return the trees fitted to the samples of all jurisdictions, which may be files."""
+        learners = [self._new_regressor() for _ in range(self.leads)]
+        return PooledModel.fit(samples, cutoff, learners, left_out, max_zeros=self.max_zeros, start=self._start())
 
     def training_sample(self, history: History, jurisdiction: str) -> TrainingSample:
         """Return what a jurisdiction contributes to a pooled model: all units with events and a sample of the others.

@@ -23,6 +23,7 @@ _FORMAT: Final = 1
 _FEATURE: Final = "feature:"  # before the names of features, which could be those of the other columns
 _LEAD, _TYPE = "lead", "crime_type"
 _NUMBERS: Final = ("log_offset", "target", "weight")
+_UNREADABLE: Final = (OSError, KeyError, TypeError, ValueError, RecursionError, pa.ArrowException)
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,22 @@ class TrainingSample:
         return head
 
     @classmethod
+    def read_head(cls, path: Path) -> SampleHead:
+        """Return the facts in the file of a sample, whose rows are not read; InputError if it is another file."""
+        try:
+            with open_parquet(local_file(path, "")) as parquet:
+                return SampleHead.from_json((parquet.schema_arrow.metadata or {})[_HEAD])
+        except InputError:
+            raise
+        except _UNREADABLE as error:
+            raise InputError(_not_a_sample(path, error)) from error
+
+    @classmethod
     def read(cls, path: Path) -> Self:
         """Read a sample that `write` wrote; InputError if the file is another one or was changed."""
-        path = local_file(path, "")
+        head = cls.read_head(path)
         try:
             with open_parquet(path) as parquet:
-                head = SampleHead.from_json((parquet.schema_arrow.metadata or {})[_HEAD])
                 rows = read_columns(parquet)
             numbers: dict[str, Any] = {name: rows[name].to_numpy() for name in (*_NUMBERS, _TYPE, _LEAD)}
             values = np.empty((rows.num_rows, len(head.columns)), dtype=np.float32)
@@ -145,10 +156,13 @@ class TrainingSample:
             sample = cls(*facts, values=values, **numbers)
         except InputError:
             raise
-        except (OSError, KeyError, TypeError, ValueError, RecursionError, pa.ArrowException) as error:
-            msg = f"{path} is not a training sample ({error}). Make it again with train_pooled."
-            raise InputError(msg) from error
+        except _UNREADABLE as error:
+            raise InputError(_not_a_sample(path, error)) from error
         if sample.head != head:
             msg = f"{path} was changed after it was written: its digest differs. Make it again with train_pooled."
             raise InputError(msg)
         return sample
+
+
+def _not_a_sample(path: Path, error: Exception) -> str:
+    return f"{path} is not a training sample ({error}). Make it again with train_pooled."

@@ -35,7 +35,7 @@ class AcrossBorders(Forecaster):
     neighbours : sequence of Events
         Records of the neighbours, in any CRS and time zone. They must cover the periods of the study area. Crime types
         that the study area lacks are left out.
-    reach_m : float, default 2000
+    reach_m : float, default 3000
         Cells beyond the border count if they hold an event within this distance of an event of the study area, metres.
         Set at least the reach of the method, such as the bandwidth of a kernel.
 
@@ -63,7 +63,7 @@ class AcrossBorders(Forecaster):
     forecaster_: Forecaster
     grid_: Grid
 
-    def __init__(self, forecaster: Forecaster, neighbours: Sequence[Events] = (), reach_m: float = 2000.0) -> None:
+    def __init__(self, forecaster: Forecaster, neighbours: Sequence[Events] = (), reach_m: float = 3000.0) -> None:
         self.forecaster = forecaster
         self.neighbours = neighbours
         self.reach_m = reach_m
