@@ -47,6 +47,7 @@ NAVIGATION = {  # the sidebar; a page of docs/ that is not listed appears under 
 }
 GROUPS = {  # the package that defines a public name -> its heading in the API reference
     "pipeline": "Functions",
+    "cli": "Functions",
     "data": "Data",
     "domain": "Data",
     "grid": "Grids",

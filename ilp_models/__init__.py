@@ -57,6 +57,7 @@ _PUBLIC = {
     "ChangeTable": "description.change",
     "HourProfile": "description.hours",
     "Concentration": "description.concentration",
+    "run_region": "cli.region_task",
     "read_region": "pipeline.region",
     "write_region": "pipeline.region",
     "read_forecast": "export.reader",
@@ -97,6 +98,7 @@ _PUBLIC = {
     "Observational": "evaluation.schemes",
     "PowerSimulation": "evaluation.power",
     "GroupScheme": "strategy.groups.scheme",
+    "RegionPlan": "domain.region_plan",
     "LocalProcesses": "compute.local",
     "DaskCluster": "compute.dask_cluster",
     # errors

@@ -9,6 +9,7 @@ from ilp_models.allocation.top_areas import TopAreas as TopAreas
 from ilp_models.audit.audit import Audit as Audit
 from ilp_models.audit.groups.table import GroupTable as GroupTable
 from ilp_models.audit.register.register import Register as Register
+from ilp_models.cli.region_task import run_region as run_region
 from ilp_models.compute.dask_cluster import DaskCluster as DaskCluster
 from ilp_models.compute.local import LocalProcesses as LocalProcesses
 from ilp_models.data.dose_table import read_dose as read_dose
@@ -29,6 +30,7 @@ from ilp_models.domain.events import Events as Events
 from ilp_models.domain.governance import Governance as Governance
 from ilp_models.domain.harm import HarmSet as HarmSet
 from ilp_models.domain.history import History as History
+from ilp_models.domain.region_plan import RegionPlan as RegionPlan
 from ilp_models.domain.trial_design import TrialTerms as TrialTerms
 from ilp_models.evaluation.power import PowerSimulation as PowerSimulation
 from ilp_models.evaluation.schemes import BlockedRandomisation as BlockedRandomisation

@@ -22,6 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 import ilp_models
+from ilp_models.cli.environment import CONFIG_DIR, DEFAULTS
 from ilp_models.cli.errors import UsageError, error_message
 from ilp_models.cli.figures import more_figure_formats
 from ilp_models.cli.help import find_keys, find_options, find_tasks, module_name
@@ -37,17 +38,6 @@ from ilp_models.domain.errors import DEBUG, UNFINISHED, StorageError
 from ilp_models.domain.printable import printable
 from ilp_models.domain.region_plan import key_of
 
-# Set before heavy imports: no telemetry, no busy waiting of threads, and figures without a screen. In worker processes
-# glibc returns freed arrays above 2 MB to the system; joblib restarts workers that seem to grow.
-_ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "OMP_WAIT_POLICY": "passive",
-    "MPLBACKEND": "Agg",
-    "MALLOC_MMAP_THRESHOLD_": str(2 * 2**20),
-    "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20),
-}
-_CONFIG_DIR = "ILP_CONFIG_DIR"  # instead of the flag --config-dir
 _TRACE = logging.getLogger("ilp.trace")
 _FILE_ONLY = (_TRACE, logging.getLogger("py.warnings"))  # see hydra.job_logging.loggers of configs/_terminal.yaml
 _COMPLETION = ("-sc", "--shell-completion")
@@ -74,7 +64,7 @@ class App:
 
     def run(self, words: list[str]) -> int:
         """Run a command and return its exit code; an error is one line on stderr."""
-        for name, value in _ENVIRONMENT.items():
+        for name, value in DEFAULTS.items():
             os.environ.setdefault(name, value)
         debug = "--debug" in words or os.environ.get("HYDRA_FULL_ERROR") == "1"
         os.environ[DEBUG] = "1" if debug else ""
@@ -237,8 +227,8 @@ class App:
             _check_required(config, accepted, task)
             # an empty file, or a list of regions, must not run the task without a region
             if chosen.runtime.choices.get("region") is not None or "region" in map(key_of, settings.overrides):
-                region = importlib.import_module("ilp_models.cli.region")  # it loads pandas
-                summary, code = region.run_region(settings, plain, flags, folder, f"{self.pipelines}.region")
+                region = importlib.import_module("ilp_models.cli.region_task")  # it loads pandas
+                summary, code = region.run_command(settings, plain, flags, folder, f"{self.pipelines}.region")
             else:
                 parts = {"command": command} if "command" in accepted else {}
                 if "jurisdiction" in accepted:
@@ -264,8 +254,8 @@ class App:
 
 def _own_options(arguments: argparse.Namespace, flags: list[str]) -> Path | None:
     """Return the folder of the user's options: of --config-dir, else of the environment, which becomes the flag."""
-    if not arguments.config_dir and os.environ.get(_CONFIG_DIR):
-        arguments.config_dir = os.environ[_CONFIG_DIR]
+    if not arguments.config_dir and os.environ.get(CONFIG_DIR):
+        arguments.config_dir = os.environ[CONFIG_DIR]
         flags.append(f"--config-dir={arguments.config_dir}")
     extra = Path(arguments.config_dir) if arguments.config_dir else None
     if extra is not None and not extra.is_dir():

@@ -2,12 +2,15 @@
 
 import argparse
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override, ValueType
+from hydra.core.utils import JobRuntime
+from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.errors import UsageError
@@ -39,6 +42,19 @@ def compose_settings(configs: Path, task: str, overrides: list[str]) -> DictConf
             return compose(config_name=task, overrides=overrides, return_hydra_config=True)
     finally:
         GlobalHydra.instance().hydra = running
+
+
+@contextmanager
+def restored_hydra() -> Iterator[None]:
+    """Leave what Hydra holds for the whole process as it was: a notebook may use Hydra for its own settings."""
+    job, version = JobRuntime.instance(), VersionBase.instance()
+    running, name, base = GlobalHydra.instance().hydra, job.get("name"), version.version_base
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = running
+        job.set("name", name)
+        version.version_base = base
 
 
 def check_flags(arguments: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
+from ilp_models.cli.environment import DEFAULTS
 from ilp_models.domain.errors import DEBUG, StorageError
 from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.region import RECORD, JurisdictionResult, RunState
@@ -24,6 +25,7 @@ from ilp_models.domain.region_plan import as_setting
 
 _ATTEMPTS: Final = 2
 _PROGRAM: Final = "from ilp_models.cli.jurisdiction_run import main; main()"
+_BACKEND: Final = "MPLBACKEND"  # that of a notebook is no use to a process without one
 _OF_PARENT: Final = ("HYDRA_FULL_ERROR", DEBUG)  # set while a command runs; they would print traces
 _TAIL: Final = 2000  # characters of the last messages that are kept of a failure
 
@@ -118,7 +120,8 @@ def _start(words: tuple[str, ...]) -> tuple[int, str, int]:
 def _environment() -> Mapping[str, str]:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     kept = {name: value for name, value in os.environ.items() if name not in _OF_PARENT}
-    return {**kept, **threads}
+    # glibc reads its variables when a process starts: a notebook or a worker of a cluster has not set them
+    return {**DEFAULTS, **kept, **threads, _BACKEND: DEFAULTS[_BACKEND]}
 
 
 def _last_line(said: str) -> str:

@@ -1,32 +1,28 @@
-"""Run a task for every jurisdiction of a region: plan the commands, reuse finished runs, and run the others."""
+"""Run the jurisdictions of a region: plan their commands, reuse finished runs, and run the others."""
 
 import difflib
 import glob
-import importlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ilp_models.cli.errors import UsageError, error_message
 from ilp_models.cli.help import find_keys, find_options
-from ilp_models.cli.instantiate import build_parts, resolve
+from ilp_models.cli.instantiate import resolve
 from ilp_models.cli.jurisdiction import JURISDICTION
 from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_jurisdiction
 from ilp_models.cli.neighbours import with_neighbours
 from ilp_models.cli.settings import ONLY_OF, Settings
-from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import IlpError, NotRunError, StorageError
@@ -34,20 +30,10 @@ from ilp_models.domain.recipe import code_digest, decision_digest
 from ilp_models.domain.region import JurisdictionResult, RunState
 from ilp_models.domain.region_plan import OWN, RegionPlan, as_setting, key_of
 
-_POOL: Final = "pool"  # the task whose result is trained on all jurisdictions together
 _COMPUTE: Final = "compute"
 REGISTER_NAME: Final = "register.jsonl"  # by default, in the folder of a jurisdiction
 # errors of one jurisdiction, which do not stop the others
 _BROKEN: Final = (IlpError, UsageError, HydraException, OmegaConfBaseException, OSError, ValueError)
-_PLAN: Final = f"{RegionPlan.__module__}.{RegionPlan.__name__}"
-# settings of a command that a region cannot have, and what to do
-_REFUSED: Final = {
-    JURISDICTION: "The file of the region names the jurisdictions",
-    "register": "Each jurisdiction has its own register in its folder below output",
-    "last": "Each jurisdiction has its own register in its folder below output",
-    "kit": "Each jurisdiction needs a kit of its own: run the command with jurisdiction=NAME instead of region",
-    "exit_code": "Each jurisdiction has its own decision; its status.json in OUTPUT/JURISDICTION/TASK says which",
-}
 _NO_RESULT: Final = ("output", "name", "hydra", "compute", "tracking", "store", "register", "exit_code")
 
 
@@ -127,29 +113,6 @@ class RegionRun:
         return f"{hint} Or move {words[0]} from settings of the region to exceptions of jurisdictions that have it."
 
 
-def run_region(
-    settings: Settings, config: Mapping[str, Any], flags: Sequence[str], folder: Path, module: str
-) -> tuple[str, int]:
-    """Run a task for each jurisdiction of a region; return the summary, and 1 if one of them failed.
-
-    ``module`` is that of the pipeline which reads the results.
-    """
-    chosen, pipeline = HydraConfig.get(), importlib.import_module(module)
-    if chosen.mode != RunMode.RUN:
-        msg = "A region cannot be run with -m. Run it once for each setting."
-        raise UsageError(msg)
-    _check_command(settings, config)
-    keys = ("region", *([_COMPUTE] if _COMPUTE in config else []), *(["model"] if settings.task == _POOL else []))
-    parts = build_parts({key: config[key] for key in keys})
-    output = Path(chosen.runtime.cwd, config["output"])
-    run = RegionRun(settings, parts["region"], pipeline.is_readable, output, folder, tuple(flags))
-    results = run.run(parts.get(_COMPUTE) or LocalProcesses())  # a task without compute needs one for its jurisdictions
-    summary: tuple[str, int] = pipeline.finish_region(
-        chosen.runtime.choices["region"], settings.task, parts["region"], results, folder, parts.get("model")
-    )
-    return summary
-
-
 def run_all(jobs: Sequence[JurisdictionRun], compute: Compute) -> list[JurisdictionResult]:
     """Return the results of all jobs; those that a lost worker left out are run again, once."""
     try:
@@ -205,29 +168,6 @@ def _files(text: str, key: str) -> Iterator[Path]:
 
 def _group(word: str) -> str:
     return word.partition("=")[0].lstrip("+~")
-
-
-def _check_command(settings: Settings, config: Mapping[str, Any]) -> None:
-    """Raise UsageError for settings of a command that a region cannot have, and for a file that is no region."""
-    for word in settings.overrides:
-        why = _REFUSED.get(key_of(word))
-        if why and word != "exit_code=run":
-            msg = f"{word} cannot be set together with a region. {why}. Leave the setting out."
-            raise UsageError(msg)
-    if not isinstance(HydraConfig.get().runtime.choices.get("region"), str):
-        msg = "region takes the name of one file, such as region=demo. Run the command once for each region."
-        raise UsageError(msg)
-    region = config.get("region")
-    if not isinstance(region, Mapping) or region.get("_target_") != _PLAN:
-        msg = f"The file of the region has no line `_target_: {_PLAN}`. Add it; docs/regions.md shows a file."
-        raise UsageError(msg)
-    known = [one.name for one in fields(RegionPlan)]
-    for key in region:
-        if key not in ("_target_", *known):
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"It has {', '.join(known)}."
-            msg = f"There is no setting {key} in the file of a region. {hint}"
-            raise UsageError(msg)
 
 
 def _check_file(name: str, settings: Settings) -> None:

@@ -15,7 +15,7 @@ OWN: Final = ("region", "jurisdiction", "output", "name", "register", "last", "c
 
 @dataclass(frozen=True)
 class RegionPlan:
-    """The jurisdictions of a region.
+    """The jurisdictions of a region, as the file of a region lists them. Run it with :func:`run_region`.
 
     Parameters
     ----------
@@ -37,6 +37,13 @@ class RegionPlan:
     InputError
         If there is no jurisdiction, or a name repeats, is unknown or cannot be a folder. If settings are not a list, or
         set what the region sets. If residents are not above 0.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> plan = ilp.RegionPlan(["leeds", "york"], exceptions={"york": ["grid.size=400"]}, parts={"Yorkshire": ["leeds"]})
+    >>> plan.jurisdictions
+    ['leeds', 'york']
     """
 
     jurisdictions: Sequence[str]

@@ -187,8 +187,8 @@ def finish_region(
     results: Sequence[JurisdictionResult],
     folder: Path,
     model: Mapping[str, Forecaster] | None = None,
-) -> tuple[str, int]:
-    """Write the results of a region, and return the text for the terminal and the exit code.
+) -> tuple[Region, str]:
+    """Write the results of a region, and return it with the text for the terminal.
 
     With models, a pooled one is trained on the samples of the jurisdictions.
     """
@@ -213,7 +213,7 @@ def finish_region(
     if model is not None:
         lines += ["", *train(pool, model, folder)]
     lines += ["", f"Page: {folder / PAGE}"]
-    return "\n".join(lines), 1 if found.missing else 0
+    return found, "\n".join(lines)
 
 
 def _pool_rows(pool: Sequence[Contribution]) -> list[dict[str, Any]]:

@@ -34,6 +34,16 @@ def test_a_process_that_the_system_stops_is_started_once_more_in_another_folder(
     assert "SIGKILL" in result.error
 
 
+def test_a_process_has_the_environment_of_a_command_also_where_a_notebook_starts_it(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1024")
+    monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
+    given = jurisdiction_run._environment()
+    names = ("MPLBACKEND", "OMP_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+    assert [given[name] for name in names] == ["Agg", "1", "1024", str(2 * 2**20)]
+
+
 def test_an_error_of_the_system_does_not_stop_the_other_jurisdictions(monkeypatch, tmp_path):
     def full(words):
         if "north" in words:

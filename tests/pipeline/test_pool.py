@@ -75,7 +75,7 @@ def region(tmp_path_factory):
     folder = home / "pooled"
     folder.mkdir()
     plan = RegionPlan([one.name for one in results])
-    text, _ = finish_region("county", "pool", plan, results, folder, {"pooled_lightgbm": MODEL})
+    _, text = finish_region("county", "pool", plan, results, folder, {"pooled_lightgbm": MODEL})
     return home, results, folder, text.splitlines()
 
 

@@ -202,8 +202,8 @@ def test_the_page_names_what_is_missing_and_links_the_reports(runs, tmp_path, mo
     ]
     (home / "north" / "report.html").write_text("x")
     region = RegionPlan(["north", "south", "west"], population=POPULATION, parts={"Both": ["north", "south"]})
-    text, code = finish_region("county", "weekly", region, results, tmp_path)
-    assert code == 1
+    found, text = finish_region("county", "weekly", region, results, tmp_path)
+    assert found.missing == ("west",)
     assert "2 of 3 jurisdictions finished" in text
     page = (tmp_path / "region.html").read_text()
     assert "Missing: west" in page
