@@ -125,10 +125,16 @@ class FileFormat:
     skip: int  # lines up to and including the header; 0 if no line follows it
 
 
-def detect_format(file: SourceFile, encoding: str, separator: str, wanted: tuple[str, ...]) -> FileFormat:
-    """Return encoding, separator and header of a text file; ``auto`` detects them."""
+def detect_format(
+    file: SourceFile, encoding: str, separator: str, wanted: tuple[str, ...], *, in_blocks: bool = False
+) -> FileFormat:
+    """Return encoding, separator and header of a text file; ``auto`` detects them.
+
+    A gzip file is unpacked once to measure it, unless it is read in blocks of which few rows are kept.
+    """
     try:
-        _check_unpacked(file)
+        if is_packed(file) and not in_blocks:
+            _check_unpacked(file)
         with open_bytes(file.path) as stream:
             head = stream.read(_HEAD_BYTES)
         _refuse_binary(file, head)
@@ -152,6 +158,11 @@ def detect_format(file: SourceFile, encoding: str, separator: str, wanted: tuple
     return FileFormat(codec, split_at, header, blank + 1)
 
 
+def is_packed(file: SourceFile) -> bool:
+    """Return whether a text file is larger when it is unpacked."""
+    return file.path.name.lower().endswith(".gz")
+
+
 def open_bytes(path: Path) -> IO[bytes]:
     """Return the bytes of a file as a stream, unzipped where its name ends in ``.gz``."""
     return cast("IO[bytes]", gzip.open(path, "rb")) if path.name.lower().endswith(".gz") else path.open("rb")
@@ -160,7 +171,7 @@ def open_bytes(path: Path) -> IO[bytes]:
 def unreadable(file: SourceFile, error: Exception) -> str:
     """Return the error message for a file that is truncated or cannot be opened."""
     reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-    if file.path.name.lower().endswith(".gz"):
+    if is_packed(file):
         return f"{file.name}: the gzip file is damaged or truncated ({reason}); copy or download it again."
     return f"{file.name}: the file cannot be read ({reason}); check its permissions and the disk."
 
@@ -229,7 +240,7 @@ def _can_read(path: Path, encoding: str) -> bool:
 def _check_unpacked(file: SourceFile) -> None:
     """Refuse a gzip file that needs more memory than `MAX_BYTES` when it is unpacked."""
     size = 0
-    for chunk in _chunks(file.path) if file.path.name.lower().endswith(".gz") else ():
+    for chunk in _chunks(file.path):
         size += len(chunk)
         if size > MAX_BYTES:
             msg = f"{file.name}: more than {MAX_BYTES / (1 << 30):g} GiB when it is unpacked; split the file."

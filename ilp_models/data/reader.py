@@ -17,6 +17,7 @@ from ilp_models.data.file_format import (
     FileFormat,
     SourceFile,
     detect_format,
+    is_packed,
     missing_columns,
     not_in_encoding,
     unreadable,
@@ -155,10 +156,10 @@ def _without_null_texts(table: pa.Table) -> pa.Table:
 
 def _parquet(file: SourceFile, wanted: tuple[str, ...], select: Select) -> _Part:
     try:
-        with open_parquet(file.path, wanted) as parquet:
+        with open_parquet(file.path, wanted, in_blocks=select is not whole_table) as parquet:
             header = tuple(parquet.schema_arrow.names)
             problem = missing_columns(file, wanted, header)
-            rows = None if problem else select(*column_blocks(parquet, wanted))
+            rows = None if problem else select(*column_blocks(parquet, wanted), file.name)
     except (pa.ArrowException, OSError, UnicodeError) as error:
         msg = f"{file.name}: not a Parquet file, or damaged; export it again, or rename it to .csv if it is text."
         raise InputError(msg) from error
@@ -169,7 +170,7 @@ def _parquet(file: SourceFile, wanted: tuple[str, ...], select: Select) -> _Part
 
 def _text(file: SourceFile, wanted: tuple[str, ...], reading: tuple[str, str], select: Select) -> _Part:
     encoding, separator = reading
-    file_format = detect_format(file, encoding, separator, wanted)
+    file_format = detect_format(file, encoding, separator, wanted, in_blocks=select is not whole_table)
     schema = pa.schema([(column, pa.string()) for column in wanted])
     if file_format.skip == 0:
         return _Part(select((), schema), file_format.header)
@@ -207,7 +208,8 @@ def _select_text(
             return "skip"
 
         try:
-            rows = select(_blocks(file, file_format, (block_bytes, skip), schema.names), schema)
+            blocks = _blocks(file, file_format, (block_bytes, skip), schema.names)
+            rows = select(blocks, schema, file.name if is_packed(file) else "")
         except pa.ArrowInvalid as error:
             if "straddl" not in str(error) or block_bytes == _MAX_RECORD_BYTES:
                 raise
@@ -222,7 +224,7 @@ def _blocks(
     """Read text with Arrow on one thread, because only then do skipped rows have a number."""
     block_bytes, skip = parsing
     codec = codecs.lookup(file_format.encoding).name
-    packed = "gzip" if file.path.name.lower().endswith(".gz") else None
+    packed = "gzip" if is_packed(file) else None
     with (
         pa.input_stream(str(file.path), compression=packed) as stream,
         pa_csv.open_csv(

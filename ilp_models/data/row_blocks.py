@@ -1,8 +1,8 @@
 """Select rows block by block, so that rows that do not match ``data.filters`` leave memory as they are read."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 
 from ilp_models.data.crime_types import matching_rows
 from ilp_models.data.schema import ColumnMapping
+from ilp_models.domain import parquet_file
+from ilp_models.domain.errors import InputError
 
 MAX_EXAMPLES: Final = 5  # rows that a finding shows
 
@@ -68,8 +70,9 @@ class SelectedRows:
     counted: Mapping[str, pa.Table] = field(default_factory=dict)  # value and number of rows, for each counted column
 
 
-def whole_table(blocks: Iterable[pa.RecordBatch], schema: pa.Schema) -> SelectedRows:
+def whole_table(blocks: Iterable[pa.RecordBatch], schema: pa.Schema, packed: str = "") -> SelectedRows:
     """Return all rows."""
+    del packed  # such a file was measured before
     table = pa.Table.from_batches(list(blocks), schema)
     return SelectedRows(table, np.arange(table.num_rows), table.num_rows)
 
@@ -86,12 +89,15 @@ class BlockFilter:
         self._selection = selection
         self._examples = MAX_EXAMPLES
 
-    def __call__(self, blocks: Iterable[pa.RecordBatch], schema: pa.Schema) -> SelectedRows:
-        """Return the rows of one file to keep; its blocks are read one after the other."""
+    def __call__(self, blocks: Iterable[pa.RecordBatch], schema: pa.Schema, packed: str = "") -> SelectedRows:
+        """Return the rows of one file to keep; its blocks are read one after the other.
+
+        InputError if the rows of a packed file, which is given by its name, need more memory than `MAX_BYTES`.
+        """
         filters = self._selection.filters
         separable = all(_reads_alike(schema.field(column).type) for column in filters)
         counts = {name: _ValueCounts(schema.field(name)) for name in self._selection.counted if name in schema.names}
-        kept, positions, size = [], [np.zeros(0, dtype=np.int64)], 0
+        kept, positions, size, bytes_kept = [], [np.zeros(0, dtype=np.int64)], 0, 0
         examples, without_value = self._examples, set[str]()
         for block in blocks:
             for name, one in counts.items():
@@ -103,6 +109,8 @@ class BlockFilter:
                 _keep_missing(block, keep, without_value)
             if keep.any():
                 kept.append(block.filter(pa.array(keep)))
+                bytes_kept += kept[-1].nbytes + 8 * len(kept[-1])  # and the positions
+                _check_kept(packed, bytes_kept)
                 positions.append(np.flatnonzero(keep) + size)
             size += len(block)
         self._examples = examples
@@ -110,7 +118,12 @@ class BlockFilter:
         return SelectedRows(table, np.concatenate(positions), size, {name: one.table() for name, one in counts.items()})
 
 
-Select = Callable[[Iterable[pa.RecordBatch], pa.Schema], SelectedRows]
+class Select(Protocol):
+    """Selects rows of the blocks of a file; ``packed`` is the name of a file that is larger when it is unpacked."""
+
+    def __call__(self, blocks: Iterable[pa.RecordBatch], schema: pa.Schema, packed: str = "") -> SelectedRows:
+        """Return the rows to keep."""
+        ...
 
 
 class _ValueCounts:
@@ -145,6 +158,15 @@ def counted_values(parts: Sequence[pa.Table]) -> CountedValues:
     """Return the counted values of a column in several files; as a whole column they would have the same type."""
     values = pd.concat([part.column("value").to_pandas() for part in parts], ignore_index=True)
     return CountedValues(values, np.concatenate([part.column(_COUNT).to_numpy() for part in parts]))
+
+
+def _check_kept(packed: str, size: int) -> None:
+    if packed and size > parquet_file.MAX_BYTES:
+        msg = (
+            f"{packed}: the rows that match data.filters need more than {parquet_file.MAX_BYTES / (1 << 30):g} GiB of "
+            "memory. Narrow data.filters, split the file, or check where it comes from."
+        )
+        raise InputError(msg)
 
 
 def _reads_alike(kind: pa.DataType) -> bool:

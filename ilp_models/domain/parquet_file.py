@@ -16,18 +16,20 @@ _TEXT: Final = "BYTE_ARRAY"
 _BATCH_ROWS: Final = 1 << 16
 
 
-def open_parquet(path: Path, columns: Sequence[str] | None = None) -> pq.ParquetFile:
+def open_parquet(path: Path, columns: Sequence[str] | None = None, *, in_blocks: bool = False) -> pq.ParquetFile:
     """Return an open Parquet file; InputError if its columns would need more memory than `MAX_BYTES`.
 
     A few kilobytes can declare billions of rows, or repeat one long text in every row. The metadata are checked first.
-    Texts are then measured through their dictionary, so that none is repeated.
+    Texts are then measured through their dictionary, so that none is repeated. Of a file that is read in blocks each
+    row group, and each block of texts, may need as much.
     """
     parquet = pq.ParquetFile(path, memory_map=False)
     try:
-        _check_size(path, _declared_bytes(parquet, columns))
+        sizes = _declared_bytes(parquet, columns)
+        _check_size(path, max(sizes, default=0) if in_blocks else sum(sizes))
         texts = _plain_texts(parquet, columns)
         if texts:
-            _check_size(path, _text_bytes(path, texts))
+            _check_size(path, _text_bytes(path, texts, in_blocks=in_blocks))
     except BaseException:
         parquet.close()
         raise
@@ -65,17 +67,18 @@ def _check_size(path: Path, size: int) -> None:
         raise InputError(msg)
 
 
-def _declared_bytes(parquet: pq.ParquetFile, columns: Sequence[str] | None) -> int:
-    """Return the larger of unpacked pages and decoded values, as the metadata declare them."""
-    metadata, schema = parquet.metadata, parquet.schema
-    total = 0
+def _declared_bytes(parquet: pq.ParquetFile, columns: Sequence[str] | None) -> list[int]:
+    """Return for each row group the larger of unpacked pages and decoded values, as the metadata declare them."""
+    metadata, schema, sizes = parquet.metadata, parquet.schema, []
     for group in (metadata.row_group(number) for number in range(metadata.num_row_groups)):
+        size = 0
         for at in range(group.num_columns):
             chunk, kind = group.column(at), schema.column(at)
             if columns is None or chunk.path_in_schema.partition(".")[0] in columns:
                 width = _WIDTHS.get(kind.physical_type, kind.length)
-                total += max(chunk.total_uncompressed_size, chunk.num_values * width, 0)
-    return max(int(total), int(metadata.num_rows))
+                size += max(chunk.total_uncompressed_size, chunk.num_values * width, 0)
+        sizes.append(max(int(size), int(group.num_rows)))
+    return sizes
 
 
 def _plain_texts(parquet: pq.ParquetFile, columns: Sequence[str] | None) -> list[str]:
@@ -91,17 +94,19 @@ def _plain_texts(parquet: pq.ParquetFile, columns: Sequence[str] | None) -> list
     ]
 
 
-def _text_bytes(path: Path, names: Sequence[str]) -> int:
-    """Return the decoded size of text columns; stops at the limit."""
-    total = 0
+def _text_bytes(path: Path, names: Sequence[str], *, in_blocks: bool) -> int:
+    """Return the decoded size of text columns, or of their largest block; stops at the limit."""
+    total = largest = 0
     with pq.ParquetFile(path, read_dictionary=list(names)) as parquet:
         for batch in parquet.iter_batches(_BATCH_ROWS, columns=list(names), use_threads=False):
+            size = 0
             for column in batch.columns:
                 if pa.types.is_dictionary(column.type):
                     lengths = pc.binary_length(column.dictionary)
-                    total += pc.sum(pc.take(lengths, column.indices).cast(pa.int64())).as_py() or 0
+                    size += pc.sum(pc.take(lengths, column.indices).cast(pa.int64())).as_py() or 0
                 else:
-                    total += column.nbytes
-            if total > MAX_BYTES:
+                    size += column.nbytes
+            total, largest = total + size, max(largest, size)
+            if (largest if in_blocks else total) > MAX_BYTES:
                 break
-    return total
+    return largest if in_blocks else total

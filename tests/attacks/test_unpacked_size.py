@@ -2,17 +2,20 @@
 
 import gzip
 import io
+import re
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
 
-from ilp_models.data import file_format
+from ilp_models.data import file_format, reader
 from ilp_models.data.file_format import SourceFile, find_files
 from ilp_models.data.reader import read_records
+from ilp_models.data.row_blocks import MAX_EXAMPLES, RowSelection
 from ilp_models.domain import parquet_file, spreadsheet
 from ilp_models.domain.errors import IlpError, InputError, StorageError
 from ilp_models.domain.parquet_file import MAX_BYTES, open_parquet
@@ -93,6 +96,52 @@ def test_a_small_parquet_file_does_not_fill_the_memory(bomb, tmp_path, monkeypat
         assert pool.bytes_allocated() - before < limit
 
 
+@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize("wanted", ["0", "no such value"])
+def test_a_small_parquet_file_that_is_filtered_does_not_fill_the_memory(bomb, wanted, tmp_path, monkeypatch):
+    limit = 32 << 20
+    monkeypatch.setattr(parquet_file, "MAX_BYTES", limit)
+    path, pool = bomb(tmp_path / "crime.parquet"), pa.default_memory_pool()
+    before, peak = pool.bytes_allocated(), []
+    blocks = reader.column_blocks
+
+    def watched(*given):
+        found, schema = blocks(*given)
+        return (peak.append(pool.bytes_allocated()) or block for block in found), schema
+
+    monkeypatch.setattr(reader, "column_blocks", watched)
+    selection = RowSelection({"a": [wanted]}, ())
+    try:
+        records = read_records((SourceFile(path, "crime.parquet"),), ("a",), selection=selection)
+    except InputError as error:
+        assert re.search(r"GiB of memory", str(error))  # noqa: PT017 - either outcome is sound
+    else:
+        assert len(records.table) <= MAX_EXAMPLES
+    assert all(used - before < 3 * limit for used in peak)  # kept rows, and a block
+
+
+def test_a_filtered_file_may_be_larger_than_the_memory_if_what_is_kept_is_not(tmp_path, monkeypatch):
+    rows = 300_000
+    table = pa.table({"f": ["north", *["south"] * (rows - 1)], "n": np.arange(rows)})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=50_000)
+    with gzip.open(tmp_path / "a.csv.gz", "wt") as text:
+        table.to_pandas().to_csv(text, index=False)
+    selection = RowSelection({"f": ["north"]}, ("f",))
+    for name in ("a.parquet", "a.csv.gz"):
+        files = find_files(str(tmp_path / name), None)
+        whole = read_records(files, ("f", "n"), selection=selection)
+        for module in (parquet_file, file_format):
+            monkeypatch.setattr(module, "MAX_BYTES", 1_600_000)
+        with pytest.raises(InputError, match="when it is unpacked"):
+            read_records(files, ("f", "n"))
+        found = read_records(files, ("f", "n"), selection=selection)
+        pd.testing.assert_frame_equal(found.table, whole.table)
+        assert found.dropped == whole.dropped == rows - len(found.table)
+        with pytest.raises(InputError, match=rf"{name}: the rows that match data\.filters need more than .* GiB"):
+            read_records(files, ("f", "n"), selection=RowSelection({"f": ["south"]}, ()))
+        monkeypatch.undo()
+
+
 def test_other_columns_do_not_count(tmp_path):
     path = tmp_path / "crime.parquet"
     text = pa.DictionaryArray.from_arrays(np.zeros(20_000, np.int32), ["x" * (1 << 20)])
@@ -104,7 +153,7 @@ def test_other_columns_do_not_count(tmp_path):
 def test_ordinary_texts_are_counted_as_they_are(tmp_path, monkeypatch):
     path, words = tmp_path / "crime.parquet", ["Assault", "Theft", None, ""] * 1_000
     pq.write_table(pa.table({"a": words}), path)
-    assert parquet_file._text_bytes(path, ["a"]) == 12_000
+    assert parquet_file._text_bytes(path, ["a"], in_blocks=False) == 12_000
     monkeypatch.setattr(parquet_file, "MAX_BYTES", 20_000)
     open_parquet(path).close()
     monkeypatch.setattr(parquet_file, "MAX_BYTES", 11_999)
