@@ -1,6 +1,6 @@
 """Region: several jurisdictions whose runs are read together, with totals that add up and rates."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -9,6 +9,14 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from ilp_models.domain.region_sums import (
+    GROUP_COLUMNS,
+    SKILL_COLUMNS,
+    ShardSum,
+    add_up,
+    group_row,
+    skill_row,
+)
 from ilp_models.domain.scores import ALL
 from ilp_models.stats.funnel import Funnel, exact_rate_interval
 
@@ -61,6 +69,8 @@ class JurisdictionFacts:
     skill: pd.DataFrame = field(default_factory=pd.DataFrame)
     described: Sequence[str] = ()  # the main sentences of a description of recorded crime
     outline: Any = None  # polygon, longitude and latitude
+    score_sums: Sequence[ShardSum] = ()
+    group_sums: Sequence[ShardSum] = ()  # of an audit with a group table
 
     @property
     def name(self) -> str:
@@ -171,6 +181,49 @@ class Region:
         tables = [one.assign(missing=_absent(names, set(one["jurisdiction"]))) for one in tables]
         columns = ["jurisdiction", "crime_type", "recorded", "residents", "rate", "low", "high", "reading", "missing"]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+    def skill(self) -> pd.DataFrame:
+        """Return the skill of each forecaster in jurisdictions, parts and the region, with intervals.
+
+        Skill is 1 - summed deviance / summed deviance of the baseline. For its interval the same periods are resampled
+        in all jurisdictions. It decides nothing: a gate uses the evidence of its own jurisdiction only.
+
+        Returns
+        -------
+        DataFrame
+            One row for each ``level`` (jurisdiction, part, region), ``name``, ``forecaster``, ``baseline``, ``lead``
+            and ``crime_type`` (or ``all``): ``skill, low, high`` over ``n`` test periods. Jurisdictions are added up
+            if test periods, baseline, delay and bootstrap are the same, and for ``all`` the crime types. ``missing``
+            names the others, and those whose run failed or has no such scores.
+        """
+        return self._sums({one.name: one.score_sums for one in self.finished}, skill_row, SKILL_COLUMNS)
+
+    def groups(self) -> pd.DataFrame:
+        """Return the sums of the audits by group of residents in jurisdictions, parts and the region.
+
+        They decide nothing: a gate uses the evidence of its own jurisdiction only.
+
+        Returns
+        -------
+        DataFrame
+            One row for each ``level`` (jurisdiction, part, region), ``name``, ``dimension``, ``group`` and
+            ``crime_type`` (or ``all``), with the sums and the ``sum_ratio``, ``coverage`` and ``exposure`` that follow
+            from them. Jurisdictions are added up if the groups of the dimension, test periods and rule are the same,
+            and for ``all`` the crime types. ``missing`` names the others, and those whose run failed or has no audit
+            of the group.
+        """
+        return self._sums({one.name: one.group_sums for one in self.finished}, group_row, GROUP_COLUMNS)
+
+    def _sums(
+        self, shards: Mapping[str, Sequence[ShardSum]], row: Callable[..., dict[str, Any]], columns: Sequence[str]
+    ) -> pd.DataFrame:
+        rows = [
+            {"level": level, "name": name, **row(key, values), "missing": _absent(inside, there)}
+            for level, members in self._members().items()
+            for name, inside in members.items()
+            for key, values, there in add_up({one: shards[one] for one in inside if one in shards})
+        ]
+        return pd.DataFrame(rows, columns=["level", "name", *columns, "missing"])
 
     def _members(self) -> dict[str, dict[str, list[str]]]:
         """Return which jurisdictions belong to each jurisdiction, part and the region."""

@@ -47,6 +47,7 @@ from ilp_models.scoring.calibration import calibration_table
 _LOG = logging.getLogger(__name__)
 INTAKE = "intake.json"
 RECORDED = "recorded.csv"
+SCORES = "scores.parquet"
 _RECORDED_PERIODS = 2  # years
 
 
@@ -105,18 +106,19 @@ def write_scores(
         write_table(table, folder / name, decimal)
     scored = backtest.scores.table.copy(deep=False)
     scored.attrs.update(score_facts(backtest))
-    scored.to_parquet(folder / "scores.parquet", index=False)
-    return [folder / name for name in (*tables, "scores.parquet")]
+    scored.to_parquet(folder / SCORES, index=False)
+    return [folder / name for name in (*tables, SCORES)]
 
 
 def score_facts(backtest: Backtest) -> dict[str, Any]:
-    """Return what scores of two runs need to be compared in pairs; the Parquet file of the scores holds it."""
+    """Return what scores of two runs need to be compared or added up; the Parquet file of the scores holds it."""
     one = next(one for one in backtest.replays if one.lead == 1)
     return {
         "baseline": backtest.scoring.baseline,
         "bootstrap": asdict(backtest.scores.resampling),
         "delay": backtest.scores.delay,
         "units": units_digest(one),
+        "cells": one.observed.sizes["cell"],
         "recipes": dict(backtest.recipes),
         "not_run": dict(backtest.not_run),
     }

@@ -44,7 +44,9 @@ def repeat_audit(source: str, page: AuditPage, compute: Compute, command: str, f
     why = "this audit was repeated from the folder of an earlier run, without its records"
     absent = dict.fromkeys(("intake", "census_error"), why)
     context = ReportContext(settings=settings, command=command, absent=absent)
-    write_audit_report(page, gather_record(subject, decision, _audit(settings, subject), context, compute), folder)
+    write_audit_report(
+        page, gather_record(subject, decision, archived_audit(settings, subject), context, compute), folder
+    )
     files = [same, f"Report: {folder / page.file_name}"]
     steps = next_steps(decision, Path(source), folder / page.file_name)
     return with_summary(finding_lines(decision), decision_summary(decision), files, steps)
@@ -83,10 +85,10 @@ def rerun_archived(source: str) -> tuple[Decision, AuditReport, AuditInput, dict
     if not isinstance(settings, dict):
         msg = f"{source}/audit/subject.json has no settings of the audit. Ask for a complete copy of the run."
         raise StorageError(msg)
-    return decision, _audit(settings, subject).run(subject, decision.issued), subject, settings
+    return decision, archived_audit(settings, subject).run(subject, decision.issued), subject, settings
 
 
-def _audit(settings: Mapping[str, Any], subject: AuditInput) -> Audit:
+def archived_audit(settings: Mapping[str, Any], subject: AuditInput) -> Audit:
     """Return the audit of stored settings, with the rule that the archived plans are of."""
     return Audit.from_settings(settings, None if subject.plan is None else rule_from_settings(subject.plan.rule))
 

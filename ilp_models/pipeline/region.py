@@ -1,8 +1,9 @@
-"""Read the runs of several jurisdictions together: totals that add up, rates, borders and data quality."""
+"""Read the runs of several jurisdictions together: totals that add up, rates, skill, borders and data quality."""
 
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.contributions import CONTRIBUTION, Contribution, read_contribution, train
 from ilp_models.pipeline.description import FACTS, read_parts
 from ilp_models.pipeline.outputs import INTAKE, RECORDED, write_json
+from ilp_models.pipeline.region_sums import read_group_sums, read_score_sums
 from ilp_models.pipeline.registration import REGISTER
 from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.report.description_page import headlines
@@ -64,7 +66,7 @@ def read_region(
     Returns
     -------
     Region
-        Totals, rates and a page. A run that cannot be read counts as failed.
+        Totals, rates, skill, sums by group and a page. A run that cannot be read counts as failed.
 
     Raises
     ------
@@ -107,6 +109,8 @@ def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
             borders=_read_csv(folder, BORDERS, ("neighbour", "side"), ("reach_m", "latest_52_weeks", "weeks_before")),
             skill=_read_csv(folder, "skill.csv", ("forecaster", "crime_type"), ("lead",)),
             described=_read_headlines(folder),
+            score_sums=read_score_sums(folder),
+            group_sums=read_group_sums(folder),
             **_forecast_facts(folder, result.register),
         )
     except (IlpError, KeyError, OSError, TypeError, ValueError) as error:
@@ -115,7 +119,7 @@ def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
 
 
 def write_region(region: Region, folder: str | Path) -> list[Path]:
-    """Write the page of a region, its totals and rates, and a record of the runs.
+    """Write the page of a region, its tables, and a record of the runs.
 
     Parameters
     ----------
@@ -127,7 +131,7 @@ def write_region(region: Region, folder: str | Path) -> list[Path]:
     Returns
     -------
     list of Path
-        ``region.html``, ``totals.csv``, ``rates.csv`` and ``region.json``.
+        ``region.html``, ``totals.csv``, ``rates.csv``, ``skill.csv``, ``groups.csv`` and ``region.json``.
 
     Raises
     ------
@@ -142,14 +146,20 @@ def write_region(region: Region, folder: str | Path) -> list[Path]:
     >>> page = ilp.write_description(description, folder / "north")
     >>> region = ilp.read_region({"north": folder / "north", "south": folder / "south"}, task="describe")
     >>> [file.name for file in ilp.write_region(region, folder / "region")]
-    ['region.html', 'totals.csv', 'rates.csv', 'region.json']
+    ['region.html', 'totals.csv', 'rates.csv', 'skill.csv', 'groups.csv', 'region.json']
     """
     return _write_region(region, Path(folder))
 
 
 def _write_region(region: Region, folder: Path, pool: Sequence[Contribution] = ()) -> list[Path]:
     """Write the files of a region, with what each jurisdiction contributes to a pooled model."""
-    totals, rates, made = region.totals(), region.rates(), now()
+    made = now()
+    tables = {
+        "totals": region.totals(),
+        "rates": region.rates(),
+        "skill": region.skill(),
+        "groups": region.groups(),
+    }
     record = {
         "made": made.isoformat(),
         "region": region.name,
@@ -158,12 +168,11 @@ def _write_region(region: Region, folder: Path, pool: Sequence[Contribution] = (
         "jurisdictions": [vars(one.result) for one in region.jurisdictions],
     }
     writers: dict[str, Callable[[Path], object]] = {
-        "totals.csv": lambda path: write_table(totals, path),
-        "rates.csv": lambda path: write_table(rates, path),
+        **{f"{name}.csv": partial(write_table, table) for name, table in tables.items()},
         "region.json": lambda path: write_json(path, record),
     }
     files = write_all_or_none(folder, writers, "The summary of the region")
-    return [write_region_page(region, totals, rates, folder, made, _pool_rows(pool)), *files]
+    return [write_region_page(region, tables, folder, made, _pool_rows(pool)), *files]
 
 
 def is_readable(result: JurisdictionResult) -> bool:

@@ -1,4 +1,4 @@
-"""The page of a region: which jurisdictions are in it, totals, rates, borders and data quality by jurisdiction."""
+"""The page of a region: its jurisdictions, totals, rates, skill, sums by group, borders and data quality."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,12 @@ from matplotlib.axes import Axes
 from ilp_models.domain.disclaimers import NOT_A_FORECAST, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.intake import UNMAPPED_RULES
 from ilp_models.domain.region import REGION, JurisdictionFacts, JurisdictionResult, Region, RunState
-from ilp_models.domain.scores import ALL, is_bound
+from ilp_models.domain.scores import ALL
 from ilp_models.domain.timing import SIMULATED
 from ilp_models.report.formatting import MISSING, crime_type_label, number, percent, sentence
 from ilp_models.report.page import FigureFile, write_page
 from ilp_models.report.plots import COLOURS, GREY, INK, Figure, save_figure, short_label, style_axes
+from ilp_models.report.region_skill import group_rows, region_first, shared_skill_rows, skill_rows
 
 PAGE: Final = "region.html"
 _LINKS: Final = ("report.html", "comparison.html", "assessment.html", "audit.html", "description.html")
@@ -32,21 +33,21 @@ _CHIPS: Final = {
 }
 _COLOUR: Final = {"admitted": COLOURS[2], "approved": COLOURS[2], "withheld": COLOURS[1], "done": COLOURS[0]}
 _DESCRIBE: Final = "describe"  # the task that makes no forecast and no decision
-_ALL_SKILL: Final = 5  # forecasters shown
 
 
 def write_region_page(
     region: Region,
-    totals: pd.DataFrame,
-    rates: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     folder: Path,
     made: datetime,
     pool: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
     """Write the page and its figures, and return the page.
 
-    ``pool`` has what each jurisdiction contributes to a pooled model: name, records, cutoffs and why it is left out.
+    ``tables`` has the totals, rates, skill and groups of the region. ``pool`` has what each jurisdiction contributes to
+    a pooled model: name, records, cutoffs and why it is left out.
     """
+    totals, rates = tables["totals"], tables["rates"]
     values: dict[str, Any] = {
         "region": region,
         "made": f"{made:%Y-%m-%d} at {made:%H:%M} {made:%Z}",
@@ -70,7 +71,9 @@ def write_region_page(
         "notes": [(one.name, one.intake.get("notes") or []) for one in region.finished],
         "quality": [_quality(one) for one in region.finished if one.intake],
         "described": [(one.name, one.described) for one in region.finished if one.described],
-        "skills": [(one.name, _skill_rows(one)) for one in region.finished if len(one.skill)],
+        "skills": [(one.name, skill_rows(one)) for one in region.finished if len(one.skill)],
+        "shared_skill": shared_skill_rows(region, tables["skill"]),
+        "groups": group_rows(tables["groups"]),
         "about": NOT_A_FORECAST if region.task == _DESCRIBE or any(one.described for one in region.finished) else "",
         "scope": sentence(SCOPE),
         "research_only": RESEARCH_ONLY,
@@ -155,8 +158,6 @@ def _count(values: pd.Series) -> str:
 def _sums(region: Region, totals: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of the region and its parts by crime type."""
     rows = totals[totals["level"].isin((REGION, "part"))]
-    order = [region.name, *region.parts]
-    rows = rows.sort_values("name", key=lambda names: names.map(order.index), kind="stable")
     return [
         {
             "name": one["name"],
@@ -168,7 +169,7 @@ def _sums(region: Region, totals: pd.DataFrame) -> list[dict[str, Any]]:
             "year_ago": MISSING if pd.isna(one["recorded_year_ago"]) else f"{one['recorded_year_ago']:,.0f}",
             "missing": one["missing"] or "none",
         }
-        for one in rows.to_dict("records")
+        for one in region_first(region, rows).to_dict("records")
     ]
 
 
@@ -204,20 +205,6 @@ def _quality(one: JurisdictionFacts) -> dict[str, Any]:
 
 def _simulated(one: JurisdictionFacts) -> bool:
     return one.intake.get("attribution") == SIMULATED
-
-
-def _skill_rows(one: JurisdictionFacts) -> list[dict[str, Any]]:
-    rows = one.skill[(one.skill["crime_type"] == ALL) & (one.skill["lead"] == one.skill["lead"].min())]
-    rows = rows[[not is_bound(str(name)) for name in rows["forecaster"]]]
-    return [
-        {
-            "forecaster": each["forecaster"],
-            "skill": percent(each.get("skill", np.nan)),
-            "interval": MISSING if pd.isna(each.get("low")) else f"{percent(each['low'])} to {percent(each['high'])}",
-            "verdict": each.get("verdict") if isinstance(each.get("verdict"), str) else "",
-        }
-        for each in rows.head(_ALL_SKILL).to_dict("records")
-    ]
 
 
 def _rate_rows(rates: pd.DataFrame) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import shapely
 from ilp_models.domain.region import Region
 from ilp_models.report.region_page import state_of, write_region_page
 from tests.domain.test_region import FAILED, NORTH, SOUTH
+from tests.domain.test_region_sums import SHARDS, facts, groups
 from tests.report.html_page import Page
 
 INTAKE = {"start": "2021-01-01", "until": "2022-01-01", "rows_read": 200, "rows_kept": 150, "findings": []}
@@ -18,7 +19,9 @@ NAMED = tuple(
 
 def page_of(folder, *jurisdictions, **settings):
     region = Region("county", "weekly", jurisdictions or (*NAMED, FAILED), **settings)
-    path = write_region_page(region, region.totals(), region.rates(), folder, datetime(2022, 1, 3, 8, tzinfo=UTC))
+    names = ("totals", "rates", "skill", "groups")
+    tables = {name: getattr(region, name)() for name in names}
+    path = write_region_page(region, tables, folder, datetime(2022, 1, 3, 8, tzinfo=UTC))
     return Page(path.read_text(encoding="utf-8"))
 
 
@@ -53,3 +56,13 @@ def test_names_are_no_markup(tmp_path):
     bad = replace(NAMED[0], result=replace(NAMED[0].result, name="<script>x</script>"))
     page = page_of(tmp_path, bad)
     assert page.all("script") == []
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_skill_and_groups_of_the_region_only_inform(tmp_path):
+    measured = [facts(name, counts, group_sums=(groups(),)) for name, counts in SHARDS.items()]
+    page = page_of(tmp_path, *measured, FAILED)
+    assert "in the region and its parts, all types" in page.text
+    assert "income: low" in page.text
+    assert page.text.count("These sums only inform: the decision on a jurisdiction never uses the evidence") == 2
+    assert "These sums only inform" not in page_of(tmp_path).text
