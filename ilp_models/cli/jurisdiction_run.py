@@ -24,9 +24,10 @@ from ilp_models.domain.region import RECORD, JurisdictionResult, RunState
 from ilp_models.domain.region_plan import as_setting
 
 _ATTEMPTS: Final = 2
-_PROGRAM: Final = "from ilp_models.cli.jurisdiction_run import main; main()"
+_PROGRAM: Final = "from ilp_models.cli.jurisdiction_run import main; main({})"
 _BACKEND: Final = "MPLBACKEND"  # that of a notebook is no use to a process without one
 _OF_PARENT: Final = ("HYDRA_FULL_ERROR", DEBUG)  # set while a command runs; they would print traces
+_OUT_OF_MEMORY: Final = ("MemoryError", "bad_alloc", "allocate", "malloc", "out of memory")
 _TAIL: Final = 2000  # characters of the last messages that are kept of a failure
 
 
@@ -39,6 +40,7 @@ class JurisdictionRun:
     folder: str  # of the run; another attempt gets one of its own, next to the unfinished one
     fingerprint: str  # of everything that the result depends on
     register: str = ""  # with its decisions, empty for a task that makes none
+    memory_mb: int | None = None  # that the process may use, None for no limit
 
     def run(self) -> JurisdictionResult:
         """Run the command and return how it ended; a process that the system stopped is started once more."""
@@ -47,19 +49,30 @@ class JurisdictionRun:
         while code < 0 and attempt < _ATTEMPTS:
             attempt += 1
             folder = self._free_folder()
-            code, said, peak = _start((*self.words, as_setting("hydra.run.dir", folder)))
+            code, said, peak = _start((*self.words, as_setting("hydra.run.dir", folder)), self.memory_mb)
         ended: dict[str, Any] = {"seconds": round(time.monotonic() - begun, 1), "peak_mb": peak, "attempts": attempt}
         ended["register"] = self.register
         if code < 0:
             name = signal.Signals(-code).name
             why = f"The system stopped the process ({name}), usually because memory ran out. {_last_line(said)}"
-            return JurisdictionResult(self.name, RunState.FAILED, folder, why, **ended)
+            return JurisdictionResult(self.name, RunState.FAILED, folder, why + self._limit(), **ended)
         if code != 0:
-            return JurisdictionResult(self.name, RunState.FAILED, folder, _last_line(said), **ended)
+            why = _last_line(said)
+            why += self._limit() if any(sign in why for sign in _OUT_OF_MEMORY) else ""
+            return JurisdictionResult(self.name, RunState.FAILED, folder, why, **ended)
         result = JurisdictionResult(self.name, RunState.DONE, folder, "", **ended)
         record = {"name": self.name, "fingerprint": self.fingerprint, "command": list(self.words), **ended}
         _write(Path(folder, RECORD), record)
         return result
+
+    def _limit(self) -> str:
+        """Return what to do about the limit of memory; empty without one."""
+        if self.memory_mb is None:
+            return ""
+        return (
+            f" The process may use {self.memory_mb:,} MB (region.memory_mb). Set more, or divide the jurisdiction into "
+            "tiles."
+        )
 
     def _free_folder(self) -> str:
         """Return the folder, or one with a number if an earlier attempt left it unfinished."""
@@ -87,8 +100,11 @@ def finished_run(latest: Path, fingerprint: str) -> Path | None:
     return folder if isinstance(record, dict) and record.get("fingerprint") == fingerprint else None
 
 
-def main() -> None:
+def main(memory_mb: int | None = None) -> None:
     """Run the command of sys.argv, and end as soon as the process that started this one has ended."""
+    if memory_mb is not None and resource:
+        limit = memory_mb * 1_000_000
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from ilp_models.cli.app import App, find_configs  # noqa: PLC0415 - the parent must not load Hydra for each job
 
@@ -105,9 +121,9 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _start(words: tuple[str, ...]) -> tuple[int, str, int]:
+def _start(words: tuple[str, ...], memory_mb: int | None) -> tuple[int, str, int]:
     """Run a command and return exit code, messages and peak memory in MB."""
-    command = [sys.executable, "-c", _PROGRAM, *words]
+    command = [sys.executable, "-c", _PROGRAM.format(memory_mb), *words]
     with subprocess.Popen(  # noqa: S603 - our own program
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=_environment()
     ) as process:

@@ -2,6 +2,7 @@
 
 import difflib
 import glob
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -101,9 +102,8 @@ class RegionRun:
             raise
         folder = self.output / name / task / self.folder.name
         register = str(Path(config["register"]).resolve()) if config.get("register") else ""
-        return JurisdictionRun(
-            name, (task, *one.overrides, output, *self.flags), str(folder), fingerprint(config), register
-        )
+        words = (task, *one.overrides, output, *self.flags)
+        return JurisdictionRun(name, words, str(folder), fingerprint(config), register, self.plan.memory_mb)
 
     def _moved(self, error: Exception, hint: str) -> str:
         """Return a hint, with where a shared setting belongs that only the options of some jurisdictions have."""
@@ -154,7 +154,13 @@ def _inputs(node: Any, key: str = "") -> Iterator[list[str]]:
         for one in node:
             yield from _inputs(one, key)
     elif isinstance(node, str) and node and "\0" not in node:
-        yield from ([str(path), digest_of(path.read_bytes())] for path in _files(node, key))
+        yield from ([str(path), _file_digest(path)] for path in _files(node, key))
+
+
+def _file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file. It is read in blocks, because one file may hold the records of a nation."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _files(text: str, key: str) -> Iterator[Path]:

@@ -224,7 +224,7 @@ def _options_folder(given: str | Path | None) -> Path | None:
 
 @contextmanager
 def _input_errors(settings: Settings) -> Iterator[None]:
-    """Raise InputError, with the message of the command line, for whatever is wrong with settings."""
+    """Raise InputError, with the message of the command line, for all that is wrong with settings."""
     try:
         yield
     except (UsageError, HydraException, OmegaConfBaseException) as error:

@@ -1,12 +1,14 @@
 """Which jurisdictions a region has, with which settings."""
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from ilp_models.domain.errors import InputError
 
+_LEAST_MB: Final = 200
 Words = Sequence[str]  # settings as typed in a command, such as grid.size=500
 # The run of the region sets these for each jurisdiction: another value could write into the folder or the register of
 # another jurisdiction, or forecast it in place of the one that is named.
@@ -31,12 +33,15 @@ class RegionPlan:
         Residents of jurisdictions, for rates.
     population_source : str, optional
         Where the numbers of residents come from.
+    memory_mb : int, optional
+        Memory that the process of each jurisdiction may use, in megabytes. One that needs more fails, and does not slow
+        down the machine. By default there is no limit. Linux only.
 
     Raises
     ------
     InputError
         If there is no jurisdiction, or a name repeats, is unknown or cannot be a folder. If settings are not a list, or
-        set what the region sets. If residents are not above 0.
+        set what the region sets. If residents are not above 0, or the memory is below 200 MB.
 
     Examples
     --------
@@ -52,6 +57,7 @@ class RegionPlan:
     parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     population: Mapping[str, float] = field(default_factory=dict)
     population_source: str = ""
+    memory_mb: int | None = None
 
     def __post_init__(self) -> None:
         """Check names, settings and residents."""
@@ -68,9 +74,22 @@ class RegionPlan:
         members = [name for inside in self.parts.values() for name in inside]
         check_members(names, exceptions=self.exceptions, parts=members, population=self.population)
         check_residents(self.population)
+        self._check_memory()
         _check_words("settings", self.settings)
         for name, words in self.exceptions.items():
             _check_words(f"exceptions.{name}", words)
+
+    def _check_memory(self) -> None:
+        """Raise InputError unless a limit of memory is one that a program can start with, on a system that keeps it."""
+        memory = self.memory_mb
+        if memory is None:
+            return
+        if isinstance(memory, bool) or not isinstance(memory, int) or memory < _LEAST_MB:
+            msg = f"region.memory_mb={memory} must be a whole number of megabytes, at least {_LEAST_MB}, such as 4000."
+            raise InputError(msg)
+        if sys.platform != "linux":
+            msg = f"region.memory_mb={memory} can be set on Linux only. Leave it out."
+            raise InputError(msg)
 
     def _check_kinds(self) -> None:
         """Raise InputError unless settings that give a value for each name do so."""

@@ -16,7 +16,7 @@ def test_a_process_that_the_system_stops_is_started_once_more_in_another_folder(
     home = tmp_path / "run"
     started = []
 
-    def killed_once(words):
+    def killed_once(words, _):
         folder = Path(words[-1].removeprefix("hydra.run.dir="))
         folder.mkdir()
         started.append(folder.name)
@@ -28,7 +28,7 @@ def test_a_process_that_the_system_stops_is_started_once_more_in_another_folder(
     assert started == ["run", "run-2"]
     assert finished_run(Path(result.folder), "f") == tmp_path / "run-2"
     assert finished_run(Path(result.folder), "g") is None
-    monkeypatch.setattr(jurisdiction_run, "_start", lambda _: (-9, "", 0))
+    monkeypatch.setattr(jurisdiction_run, "_start", lambda *_: (-9, "", 0))
     result = JurisdictionRun("north", ("forecast",), str(home), "f").run()
     assert (result.state, result.attempts) == (RunState.FAILED, 2)
     assert "SIGKILL" in result.error
@@ -45,7 +45,7 @@ def test_a_process_has_the_environment_of_a_command_also_where_a_notebook_starts
 
 
 def test_an_error_of_the_system_does_not_stop_the_other_jurisdictions(monkeypatch, tmp_path):
-    def full(words):
+    def full(words, _):
         if "north" in words:
             raise OSError(28, "No space left on device")
         (tmp_path / "south").mkdir()
@@ -79,3 +79,24 @@ def test_a_process_ends_with_its_parent():
     while Path(f"/proc/{child}").exists() and time.monotonic() < until:
         time.sleep(0.1)
     assert not Path(f"/proc/{child}").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
+def test_a_process_that_needs_more_memory_than_it_may_use_fails_and_says_what_to_do(tmp_path):
+    words = ("forecast", "data=simulated", "data.weeks=120", "data.size_km=12", "tracking=memory", f"output={tmp_path}")
+    small = JurisdictionRun("north", (*words, "compute.jobs=1"), str(tmp_path / "small"), "f", memory_mb=450).run()
+    assert small.state is RunState.FAILED
+    assert (
+        "The process may use 450 MB (region.memory_mb). Set more, or divide the jurisdiction into tiles." in small.error
+    )
+    assert small.peak_mb < 450 + 300  # libraries of a program are not in its private memory
+    assert (Path(small.folder) / "UNFINISHED").exists()
+    large = JurisdictionRun("north", (*words, "compute.jobs=1"), str(tmp_path / "large"), "f", memory_mb=2000).run()
+    assert large.state is RunState.DONE, large.error
+
+
+def test_another_error_says_nothing_about_memory(monkeypatch, tmp_path):
+    monkeypatch.setattr(jurisdiction_run, "_start", lambda *_: (1, "ilp: no such file", 100))
+    result = JurisdictionRun("north", ("forecast",), str(tmp_path / "run"), "f", memory_mb=450).run()
+    assert result.error == "no such file"

@@ -95,14 +95,14 @@ def test_records_that_cannot_be_opened_do_not_stop_the_others(options, tmp_path,
     north = options / "jurisdiction" / "north.yaml"
     north.write_text(f"{north.read_text()}layers: {{bars: {{path: {path}}}}}\n")
 
-    read = Path.read_bytes
+    opened = Path.open
 
-    def locked(file):
+    def locked(file, *arguments, **settings):
         if file == path:
             raise PermissionError(13, "Permission denied", str(file))
-        return read(file)
+        return opened(file, *arguments, **settings)
 
-    monkeypatch.setattr(Path, "read_bytes", locked)
+    monkeypatch.setattr(Path, "open", locked)
     region = {"jurisdictions": ["north", "south"]}
     results = region_run(options, region, *NORTH_WORDS, "forecaster=ewma").run(Recorded())
     assert [one.state for one in results] == [RunState.FAILED, RunState.DONE]
