@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ _PROGRAM: Final = "from ilp_models.cli.jurisdiction_run import main; main({})"
 _BACKEND: Final = "MPLBACKEND"  # that of a notebook is no use to a process without one
 _OF_PARENT: Final = ("HYDRA_FULL_ERROR", DEBUG)  # set while a command runs; they would print traces
 _OUT_OF_MEMORY: Final = ("MemoryError", "bad_alloc", "allocate", "malloc", "out of memory")
+_DELAY_S: Final = 60.0  # until a file of the client is seen: as long as NFS may remember that it was not there
 _TAIL: Final = 2000  # characters of the last messages that are kept of a failure
 
 
@@ -41,10 +43,17 @@ class JurisdictionRun:
     fingerprint: str  # of everything that the result depends on
     register: str = ""  # with its decisions, empty for a task that makes none
     memory_mb: int | None = None  # that the process may use, None for no limit
+    mark: str = ""  # a file of the client, which tells that a worker sees its folder
 
     def run(self) -> JurisdictionResult:
         """Run the command and return how it ended; a process that the system stopped is started once more."""
         begun = time.monotonic()
+        if self.mark and not _is_seen(Path(self.mark)):
+            why = (
+                f"The worker on {socket.gethostname()} does not see {Path(self.mark).parent} of the client. Mount one "
+                "folder at the same path on all machines."
+            )
+            return JurisdictionResult(self.name, RunState.FAILED, "", why, register=self.register)
         attempt, code, said, peak, folder = 0, -1, "", 0, self.folder
         while code < 0 and attempt < _ATTEMPTS:
             attempt += 1
@@ -80,6 +89,16 @@ class JurisdictionRun:
         while Path(folder := f"{self.folder}-{count}" if count > 1 else self.folder).exists():
             count += 1
         return folder
+
+
+def _is_seen(mark: Path) -> bool:
+    """Return whether a file of the client is there; a network file system may show it with a delay."""
+    until = time.monotonic() + _DELAY_S
+    while not mark.exists():
+        if time.monotonic() > until:
+            return False
+        time.sleep(1)
+    return True
 
 
 def run_jurisdiction(job: JurisdictionRun) -> JurisdictionResult:

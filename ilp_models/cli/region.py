@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 from hydra.errors import HydraException
@@ -70,7 +71,10 @@ class RegionRun:
                 jobs.append(job)
             else:
                 results[name] = reused
-        results |= {one.name: one for one in run_all(jobs, compute)}
+        self.output.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(prefix=".client-", dir=self.output) as mark:
+            marked = [replace(job, mark=mark.name) for job in jobs]
+            results |= {one.name: one for one in run_all(marked, compute)}
         return [results[name] for name in self.plan.jurisdictions]
 
     def _words(self, name: str) -> tuple[str, ...]:

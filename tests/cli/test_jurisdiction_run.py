@@ -100,3 +100,25 @@ def test_another_error_says_nothing_about_memory(monkeypatch, tmp_path):
     monkeypatch.setattr(jurisdiction_run, "_start", lambda *_: (1, "ilp: no such file", 100))
     result = JurisdictionRun("north", ("forecast",), str(tmp_path / "run"), "f", memory_mb=450).run()
     assert result.error == "no such file"
+
+
+def test_a_worker_that_does_not_see_the_folder_of_the_client_fails_at_once_and_says_so(monkeypatch, tmp_path):
+    started = []
+    monkeypatch.setattr(jurisdiction_run, "_DELAY_S", 0.0)
+    monkeypatch.setattr(jurisdiction_run, "_start", lambda *given: started.append(given) or (1, "", 0))
+    mark = tmp_path / "outputs" / ".client-1"
+    job = JurisdictionRun("north", ("forecast",), str(tmp_path / "run"), "f", mark=str(mark))
+    result = job.run()
+    assert result.state is RunState.FAILED
+    assert f"does not see {mark.parent} of the client. Mount one folder at the same path" in result.error
+    assert not started
+    mark.parent.mkdir()
+    mark.touch()
+    assert job.run().error == "The process ended without a message."  # it was started
+    assert len(started) == 1
+
+
+def test_a_file_that_appears_late_is_seen(monkeypatch, tmp_path):
+    mark = tmp_path / ".client-1"
+    monkeypatch.setattr(jurisdiction_run.time, "sleep", lambda _: mark.touch())
+    assert jurisdiction_run._is_seen(mark)

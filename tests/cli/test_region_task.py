@@ -19,6 +19,7 @@ from ilp_models.cli.app import App, find_configs
 from ilp_models.domain.region import RunState
 from tests.cli.test_region import Recorded
 
+FILES_OF_A_REGION = {"region.html", "totals.csv", "rates.csv", "skill.csv", "groups.csv", "region.json"}
 TINY = ("grid.size=750", "description=[change]")
 FILE = "# A pair\n_target_: ilp_models.domain.region_plan.RegionPlan\njurisdictions: [north, south]\n"
 
@@ -68,7 +69,7 @@ def test_the_folders_of_the_region(home):
     region, jobs = region_of(settings=[*TINY, "name=try"])
     assert region.missing == ("north", "south")  # nothing was written
     folder = (home / "outputs" / "describe" / "latest").resolve()
-    assert {one.name for one in folder.iterdir()} == {"region.html", "totals.csv", "rates.csv", "region.json"}
+    assert {one.name for one in folder.iterdir()} == FILES_OF_A_REGION
     assert folder.name.endswith("-try")
     assert jobs[0].folder == str(home / "outputs" / "north" / "describe" / folder.name)
     assert not (home / "outputs" / "describe" / "status.json").exists()  # a description decides nothing
