@@ -12,13 +12,11 @@ from ilp_models.cli.app import App, find_configs
 from ilp_models.cli.jurisdiction_run import JurisdictionRun
 from ilp_models.cli.region import RegionRun, fingerprint, run_all
 from ilp_models.cli.settings import Settings
-from ilp_models.compute.dask_cluster import DaskCluster
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.errors import NotRunError
 from ilp_models.domain.region import RunState
 from ilp_models.domain.region_plan import RegionPlan
-from ilp_models.pipeline.region import is_readable, read_region, write_region
-from ilp_models.pipeline.run_folder import RunFolder
+from ilp_models.pipeline.region import is_readable
 
 SMALL = ("model=[ewma]", "forecaster=ewma", "tracking=memory", "export.formats=[parquet,csv]")
 NORTH_WORDS = ("model=[ewma]", "grid.size=750")
@@ -267,22 +265,6 @@ def test_a_region_from_the_command_line(options, tmp_path, monkeypatch, capfd):
     out = capfd.readouterr().out
     assert "Region pair: 2 of 3" in out
     assert out.count(" reused, ") == 1
-
-
-@pytest.mark.slow
-def test_a_dask_cluster_gives_the_same_files(options):
-    region = {"jurisdictions": ["north", "south"]}
-    digests = []
-    for place, compute in (("one", LocalProcesses(2)), ("two", DaskCluster(cluster="local", workers=2))):
-        run = replace(region_run(options, region, *SMALL), output=options.parent / place)
-        results = run.run(compute)
-        assert [one.state for one in results] == [RunState.DONE] * 2
-        written = read_region(results, population={"north": 5000})
-        write_region(written, options.parent / place)
-        forecasts = [RunFolder.from_path(one.folder).forecast.digest() for one in results]
-        tables = [(options.parent / place / name).read_bytes() for name in ("totals.csv", "rates.csv")]
-        digests.append((forecasts, tables))
-    assert digests[0] == digests[1]
 
 
 @pytest.mark.slow

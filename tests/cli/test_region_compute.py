@@ -1,0 +1,148 @@
+"""A whole week of a region gives the same files on local processes and on a Dask cluster."""
+
+import hashlib
+import json
+import re
+import sqlite3
+import zipfile
+from contextlib import closing
+from datetime import datetime
+from fnmatch import fnmatch
+
+import pyarrow.parquet as pq
+import pytest
+
+import ilp_models as ilp
+
+# What files may state that differs from run to run. The rest of them is compared, and all other files are equal byte by
+# byte.
+SEAL = "seal"  # of the decision, which has its moment, and digests of what has the seal or the moment
+MOMENT = "moment"  # between the start and the end of the run; also until when the decision is valid
+FOLDER = "folder"  # of the run, named by its moment
+COST = "cost"  # seconds and memory
+MAY_STATE = {
+    "*/weekly/RUN/decision.json": {SEAL, MOMENT},
+    "*/weekly/RUN/audit/subject.json": {MOMENT},
+    "*/weekly/RUN/forecast.parquet": {SEAL, MOMENT},
+    "*/weekly/RUN/grid.csv": {SEAL},
+    "*/weekly/RUN/grid.csv.json": {SEAL, MOMENT},
+    "*/weekly/RUN/areas.csv": {SEAL},
+    "*/weekly/RUN/areas.csv.json": {SEAL, MOMENT},
+    "*/weekly/RUN/grid.geojson": {SEAL, MOMENT},
+    "*/weekly/RUN/grid.gpkg": {SEAL, MOMENT},
+    "*/weekly/RUN/grid.xlsx": {SEAL, MOMENT},
+    "*/weekly/RUN/report.html": {MOMENT},
+    "*/weekly/RUN/weekly.log": {MOMENT},
+    "*/weekly/RUN/jurisdiction.json": {COST},
+    "*/weekly/RUN/.hydra/hydra.yaml": {FOLDER},
+    "*/weekly/status.json": {SEAL, MOMENT, FOLDER},
+    "*/register.jsonl": {SEAL, MOMENT},
+    "*/trials/run.csv": {MOMENT, FOLDER},
+    "*/forecasts/*/forecaster=*/cutoff=*/part-0.parquet": {COST},
+    "weekly/RUN/region.html": {MOMENT, FOLDER, COST},
+    "weekly/RUN/region.json": {MOMENT, FOLDER, COST},
+    "weekly/status.json": {MOMENT, FOLDER},
+}
+WEEK = (
+    *("model=[moving_average,ewma,lightgbm]", "grid.size=500", "tracking=memory", "bootstrap.draws=50"),
+    *("backtest.test_periods=4", "backtest.refit_every=4", "explain.refits=2"),
+    *("model.lightgbm.n_estimators=10", "model.lightgbm.train_periods=40", "model.lightgbm.holdout=4"),
+)
+DATE = r"\d{4}-\d\d-\d\d"
+TIMES = re.compile(rf"({DATE})(?:T| at | )(\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?(\+00:00|Z| UTC)?")
+
+
+class Outputs:
+    """The files below the output folder of a run, with what may differ masked."""
+
+    def __init__(self, home, begun, ended):
+        self.home, self.span = home, (begun.replace(second=0, microsecond=0), ended)
+        self.run = (home / "weekly" / "latest").resolve().name
+        self.files = {
+            path.relative_to(home).as_posix().replace(self.run, "RUN"): path
+            for path in home.rglob("*")
+            if path.is_file() and "latest" not in path.relative_to(home).parts
+        }
+        self.seals, self.ends = set(), set()
+        for decided in home.glob("*/weekly/latest/decision.json"):
+            decision = json.loads(decided.read_text())
+            subject = hashlib.sha256((decided.parent / "audit" / "subject.json").read_bytes()).hexdigest()
+            (line,) = map(json.loads, (decided.parents[2] / "register.jsonl").read_text().splitlines())
+            about = json.loads(pq.read_schema(decided.parent / "forecast.parquet").metadata[b"ilp_models"])
+            self.seals |= {decision["seal"], decision["seal"][:16], line["digest"], subject, about["seal"]}
+            self.ends.add(decision["valid_until"])
+
+    def content(self, name, states):
+        """Return what a file says, in a form to compare, without what it may state."""
+        path = self.files[name]
+        if path.suffix == ".parquet":
+            table = pq.ParquetFile(path).read()
+            about = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+            parts = {"schema": str(table.schema.remove_metadata()), "rows": table.to_pandas().to_csv(), **about}
+        elif path.suffix == ".xlsx":
+            with zipfile.ZipFile(path) as book:
+                parts = {one: book.read(one).decode("utf-8", "surrogateescape") for one in book.namelist()}
+        elif path.suffix == ".gpkg":
+            with closing(sqlite3.connect(path)) as base:
+                tables = [name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+                parts = {one: str(list(base.execute(f'SELECT * FROM "{one}"'))) for one in tables}  # noqa: S608
+        else:
+            parts = {"text": path.read_bytes().decode()}
+        return {part: self.masked(text, states) for part, text in parts.items()}
+
+    def masked(self, text, states):
+        if FOLDER in states:
+            text = text.replace(self.run, FOLDER)
+        if SEAL in states:
+            for seal in sorted(self.seals, key=len, reverse=True):
+                text = text.replace(seal, SEAL)
+        if MOMENT in states:
+            text = TIMES.sub(self._moment, text)
+        if COST in states:
+            text = re.sub(r'"(\w*seconds|peak_mb)": [\d.e-]+', r'"\1": COST', text)
+            text = re.sub(r'data-label="Run">[\d,]+ s<', 'data-label="Run">COST<', text)
+        return text
+
+    def _moment(self, found):
+        day, time, zone = found.groups()
+        moment = datetime.fromisoformat(f"{day}T{time}{'+00:00' if zone else ''}").astimezone()
+        return MOMENT if found[0] in self.ends or self.span[0] <= moment <= self.span[1] else found[0]
+
+
+@pytest.fixture
+def trio(options, monkeypatch):
+    """Return a region of two neighbours and another city, all with residents in groups."""
+    monkeypatch.chdir(options.parent)
+    cities = options / "jurisdiction"
+    north = (cities / "north.yaml").read_text() + "  groups:\n    source: ${data}\n"
+    (cities / "north.yaml").write_text(north)
+    (cities / "south.yaml").write_text((cities / "south.yaml").read_text() + "  groups:\n    source: ${data}\n")
+    west = north.replace("seed: 1", "seed: 3").replace("680000", "640000").replace("[south]", "[]")
+    (cities / "west.yaml").write_text(west)
+    names, residents = ["north", "south", "west"], {"north": 5000, "south": 6000, "west": 7000}
+    return ilp.RegionPlan(names, parts={"County": ["north", "south"]}, population=residents)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_dask_cluster_gives_the_same_files_in_every_stage(trio, tmp_path):
+    made = []
+    for place, compute in (("local", ilp.LocalProcesses(2)), ("dask", ilp.DaskCluster(cluster="local", workers=2))):
+        begun = datetime.now().astimezone()
+        region = ilp.run_region(trio, settings=WEEK, config_dir="mine", compute=compute)
+        assert region.missing == (), [one.result.error for one in region.jurisdictions]
+        # both write to the same folder, so that no path differs
+        made.append(Outputs((tmp_path / "outputs").rename(tmp_path / place), begun, datetime.now().astimezone()))
+    local, dask = made
+    assert local.files.keys() == dask.files.keys()
+    stages = ("intake.json", "skill.csv", "scores.parquet", "explanation.parquet", "reasons.parquet")
+    ends = ("decision.json", "grid.gpkg", "grid.xlsx", "grid.geojson", "report.html", "front.html", "model/bundle.json")
+    for name in trio.jurisdictions:
+        assert {f"{name}/weekly/RUN/{file}" for file in (*stages, *ends)} <= local.files.keys()
+    assert "north/weekly/RUN/borders.csv" in local.files
+    differ = [name for name, path in local.files.items() if path.read_bytes() != dask.files[name].read_bytes()]
+    for name in differ:
+        states = [kinds for pattern, kinds in MAY_STATE.items() if fnmatch(name, pattern)]
+        assert states, f"{name} differs"
+        assert local.content(name, states[0]) == dask.content(name, states[0]), name
+    assert len({*differ} & {f"{name}/weekly/RUN/decision.json" for name in trio.jurisdictions}) == 3
