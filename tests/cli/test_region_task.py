@@ -188,7 +188,7 @@ def test_runs_of_a_command_are_reused_and_failures_stop_nothing(home):
     again = ilp.run_region("pair", "describe", **arguments)
     assert [one.result.state for one in again.jurisdictions] == [RunState.REUSED, RunState.FAILED, RunState.REUSED]
     assert files_of(home / "outputs" / "describe" / "latest") == typed  # both reused the runs
-    tables = ("totals.csv", "rates.csv")
+    tables = ("totals.csv", "rates.csv", "skill.csv", "groups.csv")
     assert {name: ran[name] for name in tables} == {name: typed[name] for name in tables}
     assert ran.keys() == typed.keys()
     assert (again.totals().equals(region.totals()), again.rates().equals(region.rates())) == (True, True)
