@@ -233,6 +233,9 @@ class App:
                 parts = {"command": command} if "command" in accepted else {}
                 if "jurisdiction" in accepted:
                     parts["jurisdiction"] = self._jurisdiction(flags)
+                if "jurisdiction_name" in accepted:
+                    path = self._option_file("jurisdiction", flags)
+                    parts["jurisdiction_name"] = "" if path is None else path.stem
                 config = with_neighbours(config, settings)
                 summary = pipeline.run(**build_parts(config, pipeline.run), **parts, folder=folder)
         if chosen.mode == RunMode.RUN and has_results(folder, task):

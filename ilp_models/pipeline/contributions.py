@@ -18,6 +18,7 @@ from ilp_models.domain.governance import Governance
 from ilp_models.domain.history import History
 from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.region import JurisdictionResult, RunState
+from ilp_models.model.means.pooled_bayes import PooledEmpiricalBayes, PriorSample
 from ilp_models.model.regressions.pooled import PooledLightGBM
 from ilp_models.model.regressions.training_sample import TrainingSample
 from ilp_models.pipeline.clock import now
@@ -27,6 +28,12 @@ from ilp_models.pipeline.study import Study
 CONTRIBUTION: Final = "contribution.json"
 SAMPLES: Final = "samples"
 _STAMP: Final = "%Y-%m-%dT%H-%M-%S"
+_POOLED: Final = (PooledLightGBM, PooledEmpiricalBayes)
+_SAMPLES: Final[Mapping[str, type[TrainingSample | PriorSample]]] = {
+    kind.ending: kind for kind in (TrainingSample, PriorSample)
+}
+
+PooledForecaster = PooledLightGBM | PooledEmpiricalBayes
 
 
 class StoredSample(NamedTuple):
@@ -49,7 +56,7 @@ class Contribution:
 
 
 def write_contribution(
-    name: str, study: Study, forecaster: PooledLightGBM, backtest: RollingOrigin, audit: Audit, folder: Path
+    name: str, study: Study, forecaster: PooledForecaster, backtest: RollingOrigin, audit: Audit, folder: Path
 ) -> Mapping[str, Any]:
     """Write the samples of a jurisdiction, one for each cutoff, or why it contributes nothing; return what it wrote."""
     events, calendar = study.events, study.calendar
@@ -58,20 +65,20 @@ def write_contribution(
     left_out = [kind for kind in events.crime_types if kind not in kinds]
     if not kinds:
         reasons.append("the records of all its crime types depend on where police patrol")
-    written: list[str] = []
+    written: dict[str, str] = {}
     if not reasons:
         cutoffs = [fold.cutoff for fold in backtest.folds(events, calendar) if fold.refit]
         try:
             for cutoff in dict.fromkeys([*cutoffs, study.cutoff]):
                 sample = forecaster.training_sample(_history(study, cutoff, kinds), name)
                 (folder / SAMPLES).mkdir(exist_ok=True)
-                sample.write(folder / SAMPLES / f"{cutoff.strftime(_STAMP)}.parquet")
-                written.append(cutoff.isoformat())
+                written[cutoff.isoformat()] = f"{cutoff.strftime(_STAMP)}.{sample.ending}"
+                sample.write(folder / SAMPLES / written[cutoff.isoformat()])
         except NotRunError as error:
             reasons.append(str(error))
     known = events.select_types(kinds).known_at(calendar.earlier(study.cutoff, study.record_lag))
     facts = {"jurisdiction": name, "left_out": "; ".join(reasons), "records": 0 if reasons else len(known)}
-    facts |= {"types_left_out": left_out, "cutoffs": written}
+    facts |= {"types_left_out": left_out, "cutoffs": list(written), "samples": list(written.values())}
     write_json(folder / CONTRIBUTION, facts)
     return facts
 
@@ -86,11 +93,14 @@ def contribution_faults(governance: Governance, events: Events) -> tuple[str, ..
     return (*(f"governance: {fault}" for fault in governance.faults(now())), *tainted)
 
 
-def pooled_forecaster(model: Mapping[str, Forecaster]) -> PooledLightGBM:
-    """Return the only pooled forecaster among the models; raise InputError if there is another number."""
-    found = [one for one in model.values() if isinstance(one, PooledLightGBM)]
+def pooled_forecaster(model: Mapping[str, Forecaster]) -> tuple[str, PooledForecaster]:
+    """Return the only pooled forecaster among the models, with its name; InputError if there is another number."""
+    found = [(name, one) for name, one in model.items() if isinstance(one, _POOLED)]
     if len(found) != 1:
-        msg = f"pool trains one pooled model, not {len(found)}. Choose 'model=[pooled_lightgbm]'."
+        msg = (
+            f"pool trains one pooled model, not {len(found)}. Choose 'model=[pooled_lightgbm]' or "
+            "'model=[pooled_empirical_bayes]'."
+        )
         raise InputError(msg)
     return found[0]
 
@@ -100,7 +110,7 @@ def train(contributions: Sequence[Contribution], model: Mapping[str, Forecaster]
 
     A sample of an earlier cutoff counts where a jurisdiction has none of this cutoff, and none of a later one.
     """
-    forecaster = pooled_forecaster(model)
+    model_name, forecaster = pooled_forecaster(model)
     samples = {one.name: one.samples for one in contributions if not one.left_out}
     reasons = {one.name: one.left_out for one in contributions if one.left_out}
     lines = [f"Contributes: {', '.join(samples) or 'no jurisdiction'}"]
@@ -114,7 +124,7 @@ def train(contributions: Sequence[Contribution], model: Mapping[str, Forecaster]
         known = [max(parts).path for parts in newest.values() if parts]
         forecaster.fit_pool(known, cutoff, reasons | late).write(folder)
     days = f"{cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d}"
-    return [*lines, f"Models: {len(cutoffs)} cutoffs, {days}. Use them with model.pooled_lightgbm.pool={folder}"]
+    return [*lines, f"Models: {len(cutoffs)} cutoffs, {days}. Use them with model.{model_name}.pool={folder}"]
 
 
 def _history(study: Study, cutoff: pd.Timestamp, kinds: Sequence[str]) -> History:
@@ -133,9 +143,8 @@ def read_contribution(result: JurisdictionResult) -> Contribution:
         types = tuple(map(str, facts["types_left_out"]))
         if facts["left_out"]:
             return Contribution(result.name, left_out=str(facts["left_out"]), types_left_out=types)
-        names = [f"{pd.Timestamp(cutoff).strftime(_STAMP)}.parquet" for cutoff in facts["cutoffs"]]
-        paths = [file_in_folder(folder / SAMPLES, name) for name in names]
-        samples = [StoredSample(TrainingSample.read(path).cutoff, path) for path in paths]
+        paths = [file_in_folder(folder / SAMPLES, name) for name in facts["samples"]]
+        samples = [StoredSample(_SAMPLES[path.suffix[1:]].read(path).cutoff, path) for path in paths]
         if not samples:
             return Contribution(result.name, left_out="it has no sample", types_left_out=types)
         return Contribution(result.name, tuple(samples), "", int(facts["records"]), types)

@@ -26,20 +26,20 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     backtest: RollingOrigin,
     audit: Audit,
     folder: Path,
-    jurisdiction: str = "",
+    jurisdiction_name: str = "",
     compute: Compute | None = None,
 ) -> str:
     """Write the samples of a jurisdiction, one for each cutoff, or the reason why it contributes nothing."""
     del compute  # only the jurisdictions of a region are done in parallel
-    forecaster = pooled_forecaster(model)
+    _, forecaster = pooled_forecaster(model)
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest, record_lag=now())
-    name = jurisdiction.partition(",")[0] or study.city or "records"
+    name = jurisdiction_name or study.city or "records"
     facts = write_contribution(name, study, forecaster, backtest, audit, folder)
     if facts["left_out"]:
         return f"{name} contributes nothing: {facts['left_out']}."
     left_out = ", ".join(facts["types_left_out"])
     types = f" Crime types left out, because they depend on where police patrol: {left_out}." if left_out else ""
     return (
-        f"{name}: samples of {len(facts['cutoffs'])} cutoffs in {folder / SAMPLES}.{types} "
+        f"{name}: samples of {len(facts['samples'])} cutoffs in {folder / SAMPLES}.{types} "
         "To train one model on several jurisdictions, run this task with region=NAME."
     )

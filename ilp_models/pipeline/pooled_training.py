@@ -150,7 +150,7 @@ def train_pooled_prior(
     found = (compute or LocalProcesses()).map(partial(_prior_sample, forecaster), tasks, "losses of settings")
     samples = [one for one in found if not isinstance(one, str)]
     reasons |= {label: one for (label, _), one in zip(tasks, found, strict=True) if isinstance(one, str)}
-    prior = PooledPrior.from_samples(samples, latest, reasons)
+    prior = forecaster.fit_pool(samples, latest, reasons)
     prior.write(folder)
     _report(reasons, latest)
     return prior
@@ -233,6 +233,6 @@ def _prior_sample(forecaster: PooledEmpiricalBayes, task: tuple[str, History]) -
     """Return the losses of one jurisdiction, or why there are none."""
     label, history = task
     try:
-        return forecaster.prior_sample(history, label)
+        return forecaster.training_sample(history, label)
     except NotRunError as error:
         return str(error)

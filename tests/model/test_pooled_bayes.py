@@ -9,7 +9,7 @@ from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.recipe import describe
 from ilp_models.model.hindcast import recent_periods
 from ilp_models.model.means.empirical_bayes import EmpiricalBayes
-from ilp_models.model.means.pooled_bayes import PooledEmpiricalBayes, PooledPrior, stored_priors
+from ilp_models.model.means.pooled_bayes import PooledEmpiricalBayes, PooledPrior, PriorSample, stored_priors
 from ilp_models.stats.distributions import log_probability
 from tests.builders import city, history_of, poisson_counts
 
@@ -27,7 +27,7 @@ def town(seed, rows=6, columns=10, weeks=80, start="2018-01-01"):
 @pytest.fixture(scope="module")
 def samples():
     model = PooledEmpiricalBayes(**CANDIDATES)
-    return [model.prior_sample(town(seed), f"town {seed}") for seed in (1, 2)]
+    return [model.training_sample(town(seed), f"town {seed}") for seed in (1, 2)]
 
 
 @pytest.fixture
@@ -122,6 +122,20 @@ def test_a_stored_prior_is_read_as_it_was_and_not_when_changed(samples, tmp_path
     path.rename(path.with_name("prior-2019-12-30T000000.json"))
     with pytest.raises(StorageError, match=r"the file was renamed"):
         PooledEmpiricalBayes(tmp_path / "pool", **CANDIDATES).fit(small())
+
+
+def test_a_stored_sample_gives_the_same_prior_and_is_refused_when_changed(samples, tmp_path):
+    paths = [one.write(tmp_path / "samples" / f"{number}.json") for number, one in enumerate(samples)]
+    model, cutoff = PooledEmpiricalBayes(**CANDIDATES), samples[0].cutoff
+    stored = [model.fit_pool(parts, cutoff).write(tmp_path / name) for name, parts in (("a", samples), ("b", paths))]
+    assert stored[0].read_bytes() == stored[1].read_bytes()
+    paths[0].write_text(paths[0].read_text().replace('"town 1"', '"town 9"'))
+    with pytest.raises(StorageError, match=r"was changed: its digest or format differs\. Make the sample again"):
+        PriorSample.read(paths[0])
+    for broken in ("{", "[]", "{}"):
+        paths[1].write_text(broken)
+        with pytest.raises(StorageError, match=r"cannot be read .* Make the sample again"):
+            PriorSample.read(paths[1])
 
 
 def test_priors_that_do_not_fit_are_refused(model, samples):

@@ -6,13 +6,14 @@ from ilp_models.domain.region import JurisdictionResult, RunState
 from ilp_models.pipeline.contributions import contribution_faults, pooled_forecaster, read_contribution, train
 from tests.audit.audit_inputs import GOVERNANCE
 
-MODEL = ilp.PooledLightGBM()
+MODEL, PRIOR = ilp.PooledLightGBM(), ilp.PooledEmpiricalBayes()
 
 
-@pytest.mark.parametrize("model", [{}, {"ewma": ilp.EWMA()}, {"a": MODEL, "b": MODEL}])
+@pytest.mark.parametrize("model", [{}, {"ewma": ilp.EWMA()}, {"a": MODEL, "b": MODEL}, {"a": MODEL, "b": PRIOR}])
 def test_one_pooled_model_is_trained(model):
     with pytest.raises(InputError, match="pool trains one pooled model"):
         pooled_forecaster(model)
+    assert pooled_forecaster({"ewma": ilp.EWMA(), "prior": PRIOR}) == ("prior", PRIOR)
 
 
 def test_open_governance_and_tainted_records_are_faults():

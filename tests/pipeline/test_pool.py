@@ -2,29 +2,40 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
+import ilp_models as ilp
 from ilp_models.audit.audit import Audit
 from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.compute.local import LocalProcesses
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.governance import Governance
+from ilp_models.domain.history import History
 from ilp_models.domain.region import JurisdictionResult, RunState
 from ilp_models.domain.region_plan import RegionPlan
 from ilp_models.grid.square import SquareGrid
+from ilp_models.model.means.pooled_bayes import PooledEmpiricalBayes, PooledPrior, stored_priors
 from ilp_models.model.regressions.pool import PooledModel
 from ilp_models.model.regressions.pooled import PooledLightGBM
 from ilp_models.pipeline.contributions import read_contribution, train
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.pipeline.pool import run
+from ilp_models.pipeline.pooled_training import train_pooled_prior
 from ilp_models.pipeline.region import finish_region, is_readable
+from ilp_models.pipeline.study import open_study
 from tests.audit.audit_inputs import GOVERNANCE
 
 MODEL = PooledLightGBM(n_estimators=5, min_child_samples=100, young_periods=0, train_periods=40, holdout=8)
+PRIOR = PooledEmpiricalBayes(half_lives=(16, 64), neighbours=(0.0, 0.6))
+MODELS = {"pooled_lightgbm": MODEL, "pooled_empirical_bayes": PRIOR}
 PLAN = RollingOrigin(test_periods=4, refit_every=4)
 
 
@@ -33,7 +44,7 @@ def city(seed, weeks=70, **kinds):
     return SimulatedCity(seed=seed, size_km=3, districts=3, weeks=weeks, crime_types=types)
 
 
-def contribute(folder, source, **governance):
+def contribute(folder, source, name="pooled_lightgbm", **governance):
     """Run the task for one jurisdiction in a new folder, and return its result for a region."""
     folder.mkdir()
     audit = Audit(governance=replace(Governance(**GOVERNANCE), **governance))
@@ -42,11 +53,11 @@ def contribute(folder, source, **governance):
         calendar=Calendar(),
         grid=SquareGrid(500),
         layers={},
-        model={"pooled_lightgbm": MODEL},
+        model={name: MODELS[name]},
         backtest=PLAN,
         audit=audit,
         folder=folder,
-        jurisdiction=f"{folder.name}, SHA-256 0",
+        jurisdiction_name=folder.name,
     )
     return JurisdictionResult(folder.name, RunState.DONE, str(folder)), text
 
@@ -61,26 +72,47 @@ def facts_of(folder):
 
 
 @pytest.fixture(scope="module")
-def region(tmp_path_factory):
-    home = tmp_path_factory.mktemp("pool")
-    tainted = [{"start": "2019-06-01", "end": "2019-07-01", "why": "unlawful stops"}]
-    results = [
-        contribute(home / "north", city(1))[0],
-        contribute(home / "later", city(2, weeks=78))[0],
-        contribute(home / "tainted", city(3), tainted_periods=tainted)[0],
-        contribute(home / "open", city(4), legal_basis=None)[0],
-        contribute(home / "drugs", city(5, drug=SimulatedType(yearly=2000.0)))[0],
-        JurisdictionResult("failed", RunState.FAILED, "", "No records."),
-    ]
-    folder = home / "pooled"
-    folder.mkdir()
-    plan = RegionPlan([one.name for one in results])
-    _, text = finish_region("county", "pool", plan, results, folder, {"pooled_lightgbm": MODEL})
-    return home, results, folder, text.splitlines()
+def region_for(tmp_path_factory):
+    """Return a function of the name of a pooled model; it gives a region of which some may not contribute."""
+
+    @cache
+    def made(name):
+        home = tmp_path_factory.mktemp("pool")
+        tainted = [{"start": "2019-06-01", "end": "2019-07-01", "why": "unlawful stops"}]
+        results = [
+            contribute(home / "north", city(1), name)[0],
+            contribute(home / "later", city(2, weeks=78), name)[0],
+            contribute(home / "tainted", city(3), name, tainted_periods=tainted)[0],
+            contribute(home / "open", city(4), name, legal_basis=None)[0],
+            contribute(home / "drugs", city(5, drug=SimulatedType(yearly=2000.0)), name)[0],
+            JurisdictionResult("failed", RunState.FAILED, "", "No records."),
+        ]
+        folder = home / "pooled"
+        folder.mkdir()
+        plan = RegionPlan([one.name for one in results])
+        _, text = finish_region("county", "pool", plan, results, folder, {name: MODELS[name]})
+        return home, results, folder, text.splitlines()
+
+    return made
 
 
-def test_each_jurisdiction_contributes_only_after_its_own_checks(region):
-    home, _, _, lines = region
+@pytest.fixture
+def region(region_for):
+    return region_for("pooled_lightgbm")
+
+
+@pytest.fixture
+def prior_region(region_for):
+    return region_for("pooled_empirical_bayes")
+
+
+@pytest.fixture(params=MODELS)
+def either(request, region_for):
+    return region_for(request.param)
+
+
+def test_each_jurisdiction_contributes_only_after_its_own_checks(either):
+    home, _, _, lines = either
     assert "Contributes: north, later" in lines
     reasons = {name: facts_of(home / name)["left_out"] for name in ("tainted", "open", "drugs")}
     assert "2019-06-01 to 2019-07-01 are tainted (unlawful stops)" in reasons["tainted"]
@@ -92,8 +124,8 @@ def test_each_jurisdiction_contributes_only_after_its_own_checks(region):
     assert "Left out: failed: No records." in lines
 
 
-def test_the_page_shows_who_contributes_how_many_records_and_who_does_not(region):
-    _, results, folder, _ = region
+def test_the_page_shows_who_contributes_how_many_records_and_who_does_not(either):
+    _, results, folder, _ = either
     page = (folder / "region.html").read_text()
     rows = {
         one: page.split('id="pool-title"')[1].split(f'<th scope="row">{one}</th>')[1].split("</tr>")[0]
@@ -107,17 +139,18 @@ def test_the_page_shows_who_contributes_how_many_records_and_who_does_not(region
     assert is_readable(results[0])
 
 
-def test_samples_stay_on_disk_until_a_model_is_trained(region):
-    home, results, *_ = region
+def test_samples_stay_on_disk_until_a_model_is_trained(either):
+    home, results, *_ = either
     found = read_contribution(results[0])
     assert [sample.path for sample in found.samples] == sorted((home / "north" / "samples").iterdir())
 
 
-def test_types_that_depend_on_patrols_are_left_out(region):
-    home, _, folder, _ = region
-    assert facts_of(home / "north")["types_left_out"] == ["drug"]
-    model = PooledModel.read(next(path for path in folder.iterdir() if path.is_dir()))
+def test_types_that_depend_on_patrols_are_left_out(region, prior_region):
+    for home, *_ in (region, prior_region):
+        assert facts_of(home / "north")["types_left_out"] == ["drug"]
+    model = PooledModel.read(next(path for path in region[2].iterdir() if path.is_dir()))
     assert model.crime_types == ("burglary",)
+    assert set(PooledPrior.read(max(stored_priors(prior_region[2]).values())).losses) == {"", "burglary"}
 
 
 def test_a_model_knows_only_samples_of_its_cutoff_or_earlier(region):
@@ -134,6 +167,42 @@ def test_a_model_knows_only_samples_of_its_cutoff_or_earlier(region):
         assert {"tainted", "open", "drugs", "failed"} <= set(model.left_out)
 
 
+def test_a_prior_is_that_of_train_pooled_prior_on_the_same_histories(prior_region, tmp_path):
+    home, _, folder, lines = prior_region
+    assert lines[-3].endswith(f"Use them with model.pooled_empirical_bayes.pool={folder}")
+    stored = stored_priors(folder)
+    assert sorted(stored) == sorted(
+        {pd.Timestamp(one) for name in ("north", "later") for one in facts_of(home / name)["cutoffs"]}
+    )
+    sources = {"north": city(1), "later": city(2, weeks=78)}
+    studies = {
+        name: open_study(one.read(), SquareGrid(500), calendar=Calendar(), first_cutoff=PLAN)
+        for name, one in sources.items()
+    }
+    for cutoff, path in stored.items():
+        prior = PooledPrior.read(path)
+        histories = {}
+        for name in prior.events:
+            study, known = studies[name], min(cutoff, studies[name].cutoff)
+            events = study.events.select_types(["burglary"])
+            histories[name] = History.from_events(known, events, study.grid_at(known), study.calendar)
+        model = clone(PRIOR).set_params(pool=tmp_path / "pool")
+        train_pooled_prior(histories, model, cutoff=cutoff, left_out=prior.left_out, compute=LocalProcesses(1))
+        assert stored_priors(tmp_path / "pool")[cutoff].read_bytes() == path.read_bytes()
+    assert set(PooledPrior.read(stored[max(stored)]).events) == {"north", "later"}
+    reasons = PooledPrior.read(stored[min(stored)]).left_out
+    assert reasons["open"] == "governance: legal_basis is empty"
+    assert set(reasons) == {"tainted", "open", "drugs", "failed", "later"}
+
+
+@pytest.mark.slow
+def test_the_folder_is_the_pool_of_empirical_bayes(prior_region):
+    *_, folder, _ = prior_region
+    model = clone(PRIOR).set_params(pool=folder)
+    forecast = make_forecast(model, city(9).read().select_types(["burglary"]), SquareGrid(500))
+    assert forecast.totals()["burglary"] > 0
+
+
 def test_the_folder_is_the_pool_of_a_forecast(region):
     *_, folder, _ = region
     events = city(9).read().select_types(["burglary"])
@@ -143,25 +212,75 @@ def test_the_folder_is_the_pool_of_a_forecast(region):
     assert forecast.totals()["burglary"] > 0
 
 
-def test_a_damaged_sample_leaves_a_jurisdiction_out(tmp_path):
-    result, _ = contribute(tmp_path / "north", city(1))
+@pytest.mark.parametrize("name", MODELS)
+def test_a_damaged_sample_leaves_a_jurisdiction_out(tmp_path, name):
+    result, _ = contribute(tmp_path / "north", city(1), name)
     for path in (tmp_path / "north" / "samples").iterdir():
         path.write_bytes(path.read_bytes()[:900])
-    lines = finish([result], {"pooled_lightgbm": MODEL}, tmp_path)
+    lines = finish([result], {name: MODELS[name]}, tmp_path)
     assert "its samples cannot be read" in lines[1]
     assert lines[-1] == "No model was trained."
     assert not is_readable(result)  # so that the same command makes the sample again
 
 
-def test_records_that_are_too_short_contribute_nothing(tmp_path):
-    _, text = contribute(tmp_path / "young", city(1, weeks=8))
+@pytest.mark.parametrize("name", MODELS)
+def test_records_that_are_too_short_contribute_nothing(tmp_path, name):
+    _, text = contribute(tmp_path / "young", city(1, weeks=8), name)
     assert text.startswith("young contributes nothing: ")
+
+
+def test_a_sample_of_another_model_is_refused(tmp_path):
+    result, _ = contribute(tmp_path / "north", city(1), "pooled_empirical_bayes")
+    with pytest.raises(InputError, match="is not a training sample"):
+        finish([result], {"pooled_lightgbm": MODEL}, tmp_path)
+    trees, _ = contribute(tmp_path / "south", city(2))
+    with pytest.raises(StorageError, match="cannot be read"):
+        finish([trees], {"pooled_empirical_bayes": PRIOR}, tmp_path)
 
 
 def test_a_contribution_from_elsewhere_is_not_followed(tmp_path):
     result, _ = contribute(tmp_path / "north", city(1))
     other = Path(result.folder, "contribution.json")
     facts = json.loads(other.read_text())
-    other.write_text(json.dumps(facts | {"cutoffs": ["../../secret"]}))
+    other.write_text(json.dumps(facts | {"samples": ["../../secret"]}))
     lines = finish([result], {"pooled_lightgbm": MODEL}, tmp_path)
     assert "its samples cannot be read" in lines[1]
+
+
+CITY = """# @package _global_
+# A small simulated force
+defaults:
+  - override /data: simulated
+  - override /grid: squares
+data: {{seed: {seed}, size_km: 3, districts: 3, weeks: 80, west: {west}}}
+audit: {{governance: {governance}}}
+"""
+
+
+@pytest.mark.slow
+def test_two_forces_share_a_prior_from_end_to_end(tmp_path, monkeypatch):
+    """`ilp pool region=pair`, then a backtest of the region with its priors."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "mine" / "jurisdiction"
+    folder.mkdir(parents=True)
+    governance = json.dumps({**GOVERNANCE, "outcomes": ["burglary"]})
+    for seed, name in enumerate(("north", "south"), 1):
+        text = CITY.format(seed=seed, west=680_000 + 3000 * seed, governance=governance)
+        (folder / f"{name}.yaml").write_text(text)
+    plan = RegionPlan(["north", "south"])
+    own = ("half_lives=[16,64]", "neighbours=[0.0,0.6]")
+    shared = [
+        *(f"model.pooled_empirical_bayes.{setting}" for setting in own),
+        *("backtest.test_periods=6", "backtest.refit_every=6", "bootstrap.block=2", "bootstrap.draws=100"),
+    ]
+    arguments = {"config_dir": "mine", "compute": LocalProcesses(2)}
+    ilp.run_region(plan, "pool", settings=["model=[pooled_empirical_bayes]", *shared], **arguments)
+    pool = tmp_path / "outputs" / "pool" / "latest"
+    assert [list(PooledPrior.read(path).events) for path in stored_priors(pool).values()] == [["north", "south"]] * 2
+    settings = ["model=[ewma,pooled_empirical_bayes]", f"model.pooled_empirical_bayes.pool={pool}", *shared]
+    region = ilp.run_region(plan, "backtest", settings=[*settings, "tracking=memory"], **arguments)
+    skill = region.skill().query("level == 'region' and crime_type == 'all'")
+    assert skill[["forecaster", "baseline", "n", "missing"]].to_numpy().tolist() == [
+        ["pooled_empirical_bayes", "ewma", 6, ""]
+    ]
+    assert skill["low"].item() <= skill["skill"].item() <= skill["high"].item()

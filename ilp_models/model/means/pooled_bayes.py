@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ from ilp_models.model.means.empirical_bayes import EmpiricalBayes
 from ilp_models.model.stored_cutoffs import CUTOFF_NAME, newest_cutoff
 
 Floats = npt.NDArray[np.float64]
+
+_Stored = TypeVar("_Stored")
 
 _FORMAT: Final = 1
 _PREFIX: Final = "prior-"
@@ -44,11 +46,35 @@ class PriorSample:
         Negative log likelihood by crime type, shape (half-lives, weights of the neighbours, strengths).
     """
 
+    ending: ClassVar = "json"  # of the name of its file
+
     jurisdiction: str
     cutoff: pd.Timestamp
     settings: Mapping[str, Any]
     events: Mapping[str, float]
     losses: Mapping[str, Floats]
+
+    def write(self, path: Path) -> Path:
+        """Store the losses as JSON, atomically; return the file."""
+        content = {
+            "format": _FORMAT,
+            "jurisdiction": self.jurisdiction,
+            "cutoff": self.cutoff.isoformat(),
+            "settings": dict(self.settings),
+            "events": dict(self.events),
+            "losses": _plain(self.losses),
+        }
+        return _write(content, path, "losses of a jurisdiction")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read losses that `write` stored; StorageError if the file is incomplete or was changed."""
+        return _read(path, cls._from_content, "Make the sample again with `ilp pool`.")
+
+    @classmethod
+    def _from_content(cls, content: Mapping[str, Any]) -> Self:
+        facts = content["settings"], content["events"], _arrays(content["losses"])
+        return cls(content["jurisdiction"], pd.Timestamp(content["cutoff"]), *facts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,44 +130,24 @@ class PooledPrior:
 
     def write(self, folder: Path) -> Path:
         """Store the prior as JSON under its cutoff, atomically; return the file."""
-        content = self._content()
-        path = folder / f"{_PREFIX}{self.cutoff.strftime(CUTOFF_NAME)}.json"
-        half_written = path.with_name(f".{path.name}")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            text = json.dumps({**content, "digest": _digest(content)}, indent=1)
-            half_written.write_text(text + "\n", encoding="utf-8")
-            half_written.replace(path)
-        except OSError as error:
-            msg = f"The prior was not written to {path} ({error.strerror}). Choose another folder."
-            raise StorageError(msg) from error
-        return path
+        return _write(self._content(), folder / f"{_PREFIX}{self.cutoff.strftime(CUTOFF_NAME)}.json", "prior")
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a prior that `write` stored; StorageError if it is incomplete or was changed."""
-        try:
-            content = json.loads(file_in_folder(path.parent, path.name).read_text(encoding="utf-8"))
-            digest = content.pop("digest")
-            unchanged = content["format"] == _FORMAT and digest == _digest(content)
-            losses = {key: np.array(loss, dtype=np.float64) for key, loss in content["losses"].items()}
-            prior = cls(
-                pd.Timestamp(content["cutoff"]), content["settings"], losses, content["events"], content["left_out"]
-            )
-        except (OSError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-            msg = f"{path} cannot be read ({error}). Train the prior again with train_pooled_prior."
-            raise StorageError(msg) from error
-        if not unchanged:
-            msg = f"{path} was changed: its digest or format differs. Train the prior again with train_pooled_prior."
-            raise StorageError(msg)
-        return prior
+        return _read(path, cls._from_content, "Train the prior again with train_pooled_prior or `ilp pool`.")
+
+    @classmethod
+    def _from_content(cls, content: Mapping[str, Any]) -> Self:
+        facts = _arrays(content["losses"]), content["events"], content["left_out"]
+        return cls(pd.Timestamp(content["cutoff"]), content["settings"], *facts)
 
     def _content(self) -> dict[str, Any]:
         return {
             "format": _FORMAT,
             "cutoff": self.cutoff.isoformat(),
             "settings": dict(self.settings),
-            "losses": {key: loss.tolist() for key, loss in self.losses.items()},
+            "losses": _plain(self.losses),
             "events": dict(self.events),
             "left_out": dict(self.left_out),
         }
@@ -220,7 +226,14 @@ class PooledEmpiricalBayes(EmpiricalBayes):
         files = [] if self.pool is None else list(stored_priors(Path(self.pool)).values())
         return {"pool": digest_of([path.read_bytes() for path in files])} if files else {}
 
-    def prior_sample(self, history: History, jurisdiction: str) -> PriorSample:
+    def fit_pool(
+        self, samples: Sequence[PriorSample | Path], cutoff: pd.Timestamp, left_out: Mapping[str, str] | None = None
+    ) -> PooledPrior:
+        """Return the prior from the losses of all jurisdictions, which may be files."""
+        parts = [one if isinstance(one, PriorSample) else PriorSample.read(one) for one in samples]
+        return PooledPrior.from_samples(parts, cutoff, left_out)
+
+    def training_sample(self, history: History, jurisdiction: str) -> PriorSample:
         """Return what a jurisdiction contributes to a prior; NotRunError if the records are too short or empty."""
         self._check(history)
         names = history.events.crime_types
@@ -265,6 +278,44 @@ class PooledEmpiricalBayes(EmpiricalBayes):
         kind, first, second = place
         others, logs = self.prior_events * self._others[kind][first, second], np.log(_STRENGTHS)
         return lambda strength: own(strength) + float(np.interp(np.log(strength), logs, others))
+
+
+def _write(content: Mapping[str, Any], path: Path, what: str) -> Path:
+    """Store content with its digest as JSON, atomically; return the file."""
+    half_written = path.with_name(f".{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({**content, "digest": _digest(content)}, indent=1)
+        half_written.write_text(text + "\n", encoding="utf-8")
+        half_written.replace(path)
+    except OSError as error:
+        msg = f"The {what} was not written to {path} ({error.strerror}). Choose another folder."
+        raise StorageError(msg) from error
+    return path
+
+
+def _read(path: Path, build: Callable[[Mapping[str, Any]], _Stored], advice: str) -> _Stored:
+    """Return what was built from stored content; StorageError with an advice if it is incomplete or was changed."""
+    try:
+        content = json.loads(file_in_folder(path.parent, path.name).read_text(encoding="utf-8"))
+        digest = content.pop("digest")
+        unchanged = content["format"] == _FORMAT and digest == _digest(content)
+        stored = build(content)
+    except (OSError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        msg = f"{path} cannot be read ({error}). {advice}"
+        raise StorageError(msg) from error
+    if not unchanged:
+        msg = f"{path} was changed: its digest or format differs. {advice}"
+        raise StorageError(msg)
+    return stored
+
+
+def _plain(losses: Mapping[str, Floats]) -> dict[str, Any]:
+    return {key: loss.tolist() for key, loss in losses.items()}
+
+
+def _arrays(losses: Mapping[str, Any]) -> dict[str, Floats]:
+    return {key: np.array(loss, dtype=np.float64) for key, loss in losses.items()}
 
 
 def _digest(content: Mapping[str, Any]) -> str:

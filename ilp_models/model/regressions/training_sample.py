@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +81,8 @@ class TrainingSample:
     InputError
         If an array has another length, a value is not finite, or a code or weight is out of range.
     """
+
+    ending: ClassVar = "parquet"  # of the name of its file
 
     jurisdiction: str
     cutoff: pd.Timestamp
