@@ -13,7 +13,7 @@ import shapely
 from pyproj import Transformer
 
 from ilp_models.audit.register.register import Register
-from ilp_models.domain.errors import IlpError, StorageError
+from ilp_models.domain.errors import UNFINISHED, IlpError, StorageError
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.region import COUNTS, REGION, YEAR, JurisdictionFacts, JurisdictionResult, Region, RunState
@@ -101,6 +101,9 @@ def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
     try:
         if not folder.is_dir():
             msg = f"{folder} does not exist. Name the folder of a run."
+            raise StorageError(msg)
+        if os.path.lexists(folder / UNFINISHED):  # also one that has no forecast yet
+            msg = f"The run in {folder} has not finished. Run the task again, or name another run."
             raise StorageError(msg)
         return JurisdictionFacts(
             result,

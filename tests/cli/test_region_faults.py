@@ -1,18 +1,26 @@
-"""Faults in the run of a region: killed workers, a store in use, files written half, and records without events."""
+"""Faults in the run of a region: killed processes and workers, a store in use, half files, records without events."""
 
 import contextlib
 import importlib
+import json
 import multiprocessing
 import os
 import signal
 import sys
+import time
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import filelock
 import pandas as pd
+import psutil
 import pytest
+from dask import config
+from distributed import LocalCluster
 from matplotlib.figure import Figure
 
+import ilp_models as ilp
 from ilp_models.audit.register.register import Register
 from ilp_models.cli import jurisdiction_run
 from ilp_models.cli.app import App, find_configs
@@ -20,7 +28,11 @@ from ilp_models.cli.region import run_all
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.region import RunState
 from ilp_models.pipeline.region import read_region, write_region
+from ilp_models.pipeline.run_folder import RunFolder
 from tests.cli.test_region import SMALL, Recorded, region_run
+from tests.cli.test_region_compute import MAY_STATE, Outputs, different_files
+
+ROOT = Path(__file__).resolve().parents[2]
 
 # The stages of a week: what kills itself, and at which call. The last one has written its line of the register.
 STAGES = {
@@ -45,8 +57,8 @@ def server():
     return context
 
 
-def kill_at(module, name, calls):
-    """Let the process kill itself in place of a call of a function or a method."""
+def kill_at(module, name, calls, kill=lambda: os.kill(os.getpid(), signal.SIGKILL)):
+    """Let the process kill itself, or another one, in place of a call of a function or a method."""
     *outer, function = name.split(".")
     place = importlib.import_module(module)
     for part in outer:
@@ -56,7 +68,7 @@ def kill_at(module, name, calls):
     def killing(*args, **settings):
         left[0] -= 1
         if not left[0]:
-            os.kill(os.getpid(), signal.SIGKILL)
+            kill()
         return original(*args, **settings)
 
     setattr(place, function, killing)
@@ -98,11 +110,12 @@ def lines_of(run):
 def test_a_worker_killed_in_any_stage_loses_nothing_and_decides_nothing(options, attempts):
     run, planned = region_run(options, {"jurisdictions": ["north"]}, *WEEK, task="weekly"), Recorded()
     run.run(planned)
+    jobs = [replace(job, mark="") for job in planned.jobs]  # the file of the client is gone
     home = run.output / "north" / "weekly"
     names = list(STAGES)
     for two in zip(names[::2], names[1::2], strict=True):
         attempts[:] = two
-        (result,) = run_all(planned.jobs, LocalProcesses(1))
+        (result,) = run_all(jobs, LocalProcesses(1))
         assert (result.state, result.attempts, attempts) == (RunState.FAILED, 2, []), two
         assert "SIGKILL" in result.error
         assert not os.path.lexists(home / "latest")
@@ -112,7 +125,7 @@ def test_a_worker_killed_in_any_stage_loses_nothing_and_decides_nothing(options,
     with contextlib.ExitStack() as locks:  # another run on the same store
         for folder in (run.output / "north" / "forecasts").iterdir():
             locks.enter_context(filelock.FileLock(folder / ".lock"))
-        (result,) = run_all(planned.jobs, LocalProcesses(1))
+        (result,) = run_all(jobs, LocalProcesses(1))
         assert (result.state, lines_of(run)) == (RunState.FAILED, ["decided"])
         assert "Another run is writing the forecasts" in result.error
     (result,) = run.run(LocalProcesses(1))
@@ -157,3 +170,94 @@ def test_records_without_events_or_with_other_types_are_named_and_stop_nothing(o
     assert (whole["fraud"], whole["burglary"]) == ("north, empty", "empty, other")
     write_region(region, tmp_path / "page")
     assert "Missing: empty" in (tmp_path / "page" / "region.html").read_text()
+
+
+# Read when a process starts: that of a jurisdiction takes its stage from a file.
+ON_START = """\
+import sys
+if any("ilp_models.cli.jurisdiction_run" in word for word in sys.orig_argv):
+    from tests.cli.test_region_faults import kill_worker_in_stage
+    kill_worker_in_stage({stages!r})
+"""
+
+
+def kill_worker_in_stage(stages):
+    """Let this process kill the worker that started it, in the stage of the first line of a file; remove the line."""
+    Figure.savefig = lambda _, path, **__: path.write_bytes(b"\x89PNG")
+    path = Path(stages)
+    stage, _, rest = path.read_text().partition("\n")
+    path.write_text(rest)
+
+    def kill():
+        path.with_name(f"{stage}.json").write_text(json.dumps([os.getppid(), os.getpid()]))
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(30)  # the process must end with its parent, long before
+        path.with_name(f"{stage}.lived").touch()
+
+    if stage:
+        kill_at(*STAGES[stage], kill)
+
+
+@pytest.fixture
+def cluster(options, monkeypatch):
+    """Return a running cluster of two workers, and the file of the stages in which they are killed."""
+    home = options.parent
+    stages = home / "stages.txt"
+    stages.touch()
+    (home / "start").mkdir()
+    (home / "start" / "sitecustomize.py").write_text(ON_START.format(stages=str(stages)))
+    paths = [str(home / "start"), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    monkeypatch.chdir(home)
+    settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "protocol": "tcp"}
+    with config.set({"distributed.scheduler.allowed-failures": 1}), LocalCluster(**settings) as running:
+        yield ilp.DaskCluster(running.scheduler_address, timeout_s=60), stages
+
+
+def week_of_north(cluster, *killed):
+    """Run a week of one jurisdiction; its worker is killed in some stages. Return its attempts and all files."""
+    compute, stages = cluster
+    stages.write_text("".join(f"{stage}\n" for stage in killed))
+    begun, output = datetime.now().astimezone(), stages.parent / "outputs"
+    region = ilp.run_region(ilp.RegionPlan(["north"]), settings=WEEK, config_dir="mine", compute=compute)
+    assert region.missing == (), region.jurisdictions[0].result.error
+    assert stages.read_text() == ""
+    attempts = sorted(path for path in (output / "north" / "weekly").iterdir() if path.is_dir())[:-1]  # not latest
+    assert region.jurisdictions[0].result.folder == str(attempts[-1])
+    for stage, attempt in zip(killed, attempts, strict=False):
+        worker, child = json.loads((stages.parent / f"{stage}.json").read_text())
+        assert not is_running(worker), stage
+        assert not is_running(child), stage
+        assert not (stages.parent / f"{stage}.lived").exists(), stage
+        assert (attempt / "UNFINISHED").exists(), stage
+        assert not (attempt / "jurisdiction.json").exists(), stage
+        assert ilp.read_region({"north": attempt}).missing == ("north",), stage
+    place = output.rename(output.with_name("-".join(killed) or "undisturbed"))
+    return attempts, Outputs(place, begun, datetime.now().astimezone())
+
+
+def is_running(number):
+    return psutil.pid_exists(number) and psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.slow
+def test_a_dask_worker_killed_in_a_stage_changes_no_result(cluster):
+    _, undisturbed = week_of_north(cluster)
+    again, found = week_of_north(cluster, "audit")
+    assert len(again) == 2  # run again once
+    # The lost attempt had already recorded its trials. They are the same ones, in another run.
+    trials = "north/trials/run.csv"
+    texts = [made.content(trials, MAY_STATE["*/trials/run.csv"])["text"].splitlines() for made in (undisturbed, found)]
+    assert set(texts[0]) == set(texts[1])
+    different_files(undisturbed, found, apart_from=(trials,))
+    # Two workers are lost with it, and a third one when what is missing is run once more. The third attempt had written
+    # its line of the register, so the last one counts an earlier decision.
+    again, found = week_of_north(cluster, "intake", "backtest", "writing")
+    assert len(again) == 4
+    lines = Register(found.home / "north" / "register.jsonl").verify().lines
+    assert [(line.act, line.content["admitted"]) for line in lines] == [("decided", False)] * 2
+    last, first = ({one.name: one for one in made.decided("north").iterdir()} for made in (found, undisturbed))
+    for name in ("scores.csv", "skill.csv", "recorded.csv", "explanation.parquet", "reasons.parquet"):
+        assert last[name].read_bytes() == first[name].read_bytes(), name
+    digests = {RunFolder.from_path(made.decided("north")).forecast.digest() for made in (found, undisturbed)}
+    assert len(digests) == 1

@@ -138,6 +138,7 @@ def test_a_run_that_cannot_be_read_counts_as_failed(runs, tmp_path):
     (broken / "forecast.parquet").write_bytes((broken / "forecast.parquet").read_bytes()[:5000])
     unfinished = Path(shutil.copytree(home / "north", tmp_path / "unfinished"))
     (unfinished / "UNFINISHED").touch()
+    (unfinished / "forecast.parquet").unlink()  # stopped before it had a forecast
     region = read_region({"broken": broken, "unfinished": unfinished, "gone": tmp_path / "gone", "ok": home / "south"})
     assert region.missing == ("broken", "unfinished", "gone")
     assert all(one.result.error for one in region.jurisdictions[:3])
