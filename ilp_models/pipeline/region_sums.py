@@ -19,13 +19,14 @@ from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.parquet_file import open_parquet, read_columns
 from ilp_models.domain.region_sums import GroupKey, ShardSum, score_sums
 from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable
-from ilp_models.pipeline.audit_archive import read_audit_input
+from ilp_models.pipeline.audit_archive import has_groups, read_audit_input
 from ilp_models.pipeline.outputs import SCORES
 from ilp_models.pipeline.reaudit import archived_audit
 from ilp_models.stats.bootstrap import Bootstrap
 
 _FACTS: Final = b"PANDAS_ATTRS"  # key of the header of the scores
 _CELLS: Final = "cells"
+_MOST_DRAWS: Final = 1_000_000  # of a bootstrap; more would fill the memory of whoever reads a changed file
 
 
 def read_score_sums(folder: Path) -> tuple[ShardSum, ...]:
@@ -40,6 +41,9 @@ def read_score_sums(folder: Path) -> tuple[ShardSum, ...]:
         if facts.get(_CELLS) is None:
             return ()
         table = table[table["score"] == "deviance"].reset_index(drop=True)
+        if facts["bootstrap"]["draws"] > _MOST_DRAWS:
+            msg = f"{facts['bootstrap']['draws']} draws are more than {_MOST_DRAWS:,}"
+            raise ValueError(msg)
         scores = ScoreTable(table[list(COLUMNS)], Bootstrap(**facts["bootstrap"]), int(facts["delay"]))
         return tuple(score_sums(scores, facts["baseline"], int(facts[_CELLS])))
     except (
@@ -59,7 +63,7 @@ def read_score_sums(folder: Path) -> tuple[ShardSum, ...]:
 def read_group_sums(folder: Path) -> tuple[ShardSum, ...]:
     """Return the sums by group of the archived audit of a run; empty without an audit or a group table."""
     archive = folder / "audit"
-    if not os.path.lexists(archive / "subject.json"):
+    if not (os.path.lexists(archive / "subject.json") and has_groups(archive)):
         return ()
     subject, facts = read_audit_input(archive)
     if not subject.residents:

@@ -116,7 +116,15 @@ def test_people_are_counted_in_the_audit_only(admitted, withheld, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "facts",
-    [b"[]", b"{", {"baseline": "other"}, {"bootstrap": {"block": 0}}, {"bootstrap": {"bloc": 4}}, {"delay": None}],
+    [
+        b"[]",
+        b"{",
+        {"baseline": "other"},
+        {"bootstrap": {"block": 0}},
+        {"bootstrap": {"bloc": 4}},
+        {"bootstrap": {"draws": 10**9}},
+        {"delay": None},
+    ],
 )
 def test_scores_with_a_changed_header_are_refused(withheld, tmp_path, facts):
     path = copy_run(withheld, tmp_path / "run") / "scores.parquet"
