@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from dask import config
-from distributed import Client, KilledWorker, LocalCluster
+from distributed import Client, Future, KilledWorker, LocalCluster
 from distributed.client import FutureCancelledError
 from distributed.comm.core import CommClosedError
 
@@ -19,6 +19,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 LOCAL: Final = "local"
+_POLL_S: Final = 0.2  # how often to look which tasks have ended
 _RETRIES: Final = 1  # a task whose worker was lost is run again, once
 
 
@@ -88,12 +89,11 @@ class DaskCluster:
             try:
                 _check_versions(client)
                 futures = client.map(function, list(tasks), pure=False)
-                return list(show_progress((future.result() for future in futures), len(tasks), description))
+                return _results(futures, description)
             except (CommClosedError, FutureCancelledError) as error:
                 msg = "The connection to the Dask scheduler was lost. Start the scheduler, and run the command again."
                 raise NotRunError(msg) from error
             except KilledWorker as error:
-                client.gather(futures, errors="skip")  # the other tasks go on, and a worker cannot stop one that runs
                 msg = (
                     "A worker was lost twice with the same task, usually because memory ran out. Give the workers "
                     "more memory."
@@ -125,6 +125,33 @@ class DaskCluster:
                 )
                 raise StorageError(msg) from error
             yield client
+
+
+def _results(futures: Sequence[Future[Result]], description: str) -> list[Result]:
+    """Return the results of all tasks. A task that lost its workers raises after the others have ended."""
+    found: dict[Any, Result] = {}
+    lost: KilledWorker | None = None
+    for future in show_progress(_as_they_end(futures), len(futures), description):
+        try:
+            found[future.key] = future.result()
+        except KilledWorker as error:
+            lost = error  # a worker cannot stop the tasks that run
+        future.release()  # or Dask runs a finished task again if the worker that keeps its result is lost
+    if lost is not None:
+        raise lost
+    return [found[future.key] for future in futures]
+
+
+def _as_they_end(futures: Sequence[Future[Result]]) -> Iterator[Future[Result]]:
+    """Yield each future when its task has ended. Unlike those of Dask, it ends if the scheduler is lost."""
+    pending = list(futures)
+    while pending:
+        ended = {future.key for future in pending if future.done()}
+        yield from [future for future in pending if future.key in ended]
+        pending = [future for future in pending if future.key not in ended]
+        if pending:
+            with suppress(TimeoutError):
+                pending[0].exception(timeout=_POLL_S)
 
 
 def _own_digest() -> str:

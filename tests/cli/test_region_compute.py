@@ -32,7 +32,7 @@ MAY_STATE = {
     "*/weekly/RUN/grid.gpkg": {SEAL, MOMENT},
     "*/weekly/RUN/grid.xlsx": {SEAL, MOMENT},
     "*/weekly/RUN/report.html": {MOMENT},
-    "*/weekly/RUN/weekly.log": {MOMENT},
+    "*/weekly/RUN/weekly.log": {MOMENT, COST},
     "*/weekly/RUN/jurisdiction.json": {COST},
     "*/weekly/RUN/.hydra/hydra.yaml": {FOLDER},
     "*/weekly/status.json": {SEAL, MOMENT, FOLDER},
@@ -105,6 +105,7 @@ class Outputs:
             text = TIMES.sub(self._moment, text)
         if COST in states:
             text = re.sub(r'"(\w*seconds|peak_mb)": [\d.e-]+', r'"\1": COST', text)
+            text = re.sub(r".* ilp_models\.compute\.progress: .* left\n", "", text)  # a line every 30 seconds
             text = re.sub(r'data-label="Run">[\d,]+ s<', 'data-label="Run">COST<', text)
         return text
 

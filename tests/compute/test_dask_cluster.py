@@ -105,6 +105,24 @@ def test_other_tasks_end_before_a_lost_one_is_reported(tmp_path):
     assert (tmp_path / "finished").exists()
 
 
+def note(task):
+    """Add a line to a file; then kill the worker if told to, unless it was killed before."""
+    path, dies = task
+    if dies:
+        time.sleep(2)  # the result of the other task has reached the client
+        return die_once(dies)
+    with Path(path).open("a") as file:
+        file.write("done\n")
+    return "noted"
+
+
+@pytest.mark.slow
+def test_a_finished_task_is_not_run_again_if_its_worker_is_lost_later(tmp_path):
+    tasks = [(str(tmp_path / "lines"), ""), ("", str(tmp_path / "killed"))]
+    assert DaskCluster(cluster="local", workers=1).map(note, tasks, "noting") == ["noted", "survived"]
+    assert (tmp_path / "lines").read_text() == "done\n"
+
+
 def wait(seconds):
     time.sleep(seconds)
 
