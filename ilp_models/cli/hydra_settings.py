@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import Override, ValueType
 from hydra.core.utils import JobRuntime
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from ilp_models.cli.errors import UsageError
 from ilp_models.cli.help import find_options
@@ -100,7 +101,10 @@ def check_folder(folder: Path) -> None:
         comments = [line for line in path.read_text(encoding="utf-8").splitlines() if "@package" in line]
         if _HYDRA in place.parts or any(map(_names_hydra, comments)):
             _refuse(path)
-        plain = OmegaConf.to_container(OmegaConf.load(path))
+        try:
+            plain = OmegaConf.to_container(OmegaConf.load(path))
+        except YAMLError:
+            continue  # a command that chooses the file fails, and no other one
         if _holds_hydra(plain):
             _refuse(path)
 

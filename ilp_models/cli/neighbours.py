@@ -6,11 +6,16 @@ from typing import Any, Final
 
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from ilp_models.cli.errors import UsageError
+from ilp_models.cli.errors import UsageError, error_message
 from ilp_models.cli.help import find_options
+from ilp_models.cli.instantiate import build_parts
 from ilp_models.cli.jurisdiction import JURISDICTION
 from ilp_models.cli.settings import Settings
+from ilp_models.data.neighbours import UnusableRecords
+from ilp_models.domain.errors import IlpError
 
 _SCHEME: Final = "crime_scheme"  # of the crime types; records of neighbours get that of the jurisdiction
 
@@ -29,12 +34,30 @@ def with_neighbours(config: dict[str, Any], settings: Settings) -> dict[str, Any
         return config
     own = config.get("data")
     scheme = own.get(_SCHEME) if isinstance(own, dict) else None
-    declared = {str(name): _declaration(str(name), settings, scheme) for name in names}
+    declared = {str(name): _usable(str(name), settings, scheme) for name in names}
     return {**config, "neighbours": {**node, "jurisdictions": declared}}
 
 
-def _declaration(name: str, settings: Settings, scheme: Any) -> Any:
-    """Return the data declaration in the file of a jurisdiction, with a scheme of crime types."""
+def _usable(name: str, settings: Settings, scheme: Any) -> Any:
+    """Return the data declaration of a neighbour; if its settings are wrong, one whose records cannot be read."""
+    _check_name(name, settings)
+    words = (f"{JURISDICTION}={name}",)
+    one = replace(settings, overrides=words)
+    one.check_hydra()  # also that the file of the user is not hidden by a packaged one
+    try:
+        with one.fitted_to(name) as fitted:
+            declared: Any = OmegaConf.to_container(fitted.compose(words).data, resolve=True)
+        if scheme is not None and _SCHEME in declared:
+            declared[_SCHEME] = scheme
+        build_parts({"data": declared})
+    except (IlpError, UsageError, HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
+        why = f"jurisdiction/{name}.yaml cannot be used: {error_message(error)[0]}"
+        return {"_target_": f"{UnusableRecords.__module__}.{UnusableRecords.__name__}", "why": why}
+    return declared
+
+
+def _check_name(name: str, settings: Settings) -> None:
+    """Raise UsageError unless a jurisdiction has a file."""
     folders = [settings.configs, *([settings.extra] if settings.extra else [])]
     known: dict[str, Path] = find_options(folders).get(JURISDICTION, {})
     if name not in known:
@@ -43,16 +66,3 @@ def _declaration(name: str, settings: Settings, scheme: Any) -> Any:
             f"it with --config-dir, or name one of {', '.join(known) or 'none'}."
         )
         raise UsageError(msg)
-    words = (f"{JURISDICTION}={name}",)
-    one = replace(settings, overrides=words)
-    one.check_hydra()  # also that the file of the user is not hidden by a packaged one
-    with one.fitted_to(name) as fitted:
-        try:
-            cfg = fitted.compose(words)
-        except HydraException as error:
-            msg = f"jurisdiction/{name}.yaml, which neighbours.jurisdictions names, cannot be read: {error}"
-            raise UsageError(msg) from error
-    plain: Any = OmegaConf.to_container(cfg.data, resolve=True)
-    if scheme is not None and _SCHEME in plain:
-        plain[_SCHEME] = scheme
-    return plain

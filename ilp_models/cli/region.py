@@ -17,6 +17,7 @@ from typing import Any, Final
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from ilp_models.cli.errors import UsageError, error_message
 from ilp_models.cli.help import find_keys, find_options
@@ -35,8 +36,10 @@ from ilp_models.domain.region_plan import OWN, RegionPlan, as_setting, key_of
 _COMPUTE: Final = "compute"
 REGISTER_NAME: Final = "register.jsonl"  # by default, in the folder of a jurisdiction
 # errors of one jurisdiction, which do not stop the others
-_BROKEN: Final = (IlpError, UsageError, HydraException, OmegaConfBaseException, OSError, ValueError)
-_NO_RESULT: Final = ("output", "name", "hydra", "compute", "tracking", "store", "register", "exit_code")
+_BROKEN: Final = (IlpError, UsageError, HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)
+# neither where results go nor what a run itself appends to
+_NO_RESULT: Final = ("output", "name", "hydra", "compute", "tracking", "store", "trials", "register", "exit_code")
+_FOLDERS: Final = ("path", "pool")  # settings that may name a folder, of which all files count
 
 
 @dataclass(frozen=True)
@@ -168,11 +171,11 @@ def _file_digest(path: Path) -> str:
 
 
 def _files(text: str, key: str) -> Iterator[Path]:
-    """Yield the files that a setting names; of a folder with records all files."""
+    """Yield the files that a setting names; of a folder with records or pooled models all files."""
     for path in sorted(glob.glob(text)) if glob.has_magic(text) else [text]:  # noqa: PTH207 - absolute ones as well
         if os.path.isfile(path):  # noqa: PTH113 - no error for a text that is no path
             yield Path(path)
-        elif key == "path" and os.path.isdir(path):  # noqa: PTH112 - as above
+        elif key in _FOLDERS and os.path.isdir(path):  # noqa: PTH112 - as above
             yield from (one for one in sorted(Path(path).rglob("*")) if one.is_file())
 
 

@@ -13,6 +13,17 @@ _LARGEST_CELL_M: Final = 10_000.0  # records further than this beyond the reach 
 
 
 @dataclass(frozen=True)
+class UnusableRecords:
+    """Records of a neighbour whose file has wrong settings: reading them says so."""
+
+    why: str
+
+    def read(self) -> Events:
+        """Raise InputError with the reason."""
+        raise InputError(self.why)
+
+
+@dataclass(frozen=True)
 class Neighbours:
     """Neighbouring jurisdictions, whose records the cells at the border know.
 

@@ -32,6 +32,7 @@ from ilp_models.data.row_blocks import (
     counted_values,
     whole_table,
 )
+from ilp_models.domain import parquet_file
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.parquet_file import column_blocks, open_parquet
 from ilp_models.domain.spreadsheet import read_spreadsheet
@@ -40,6 +41,7 @@ _NULL_TEXTS: Final = ["", "NULL", "null", "NA", "N/A", "#N/A", "NaN", "nan", "(n
 _BLOCK_BYTES: Final = 1 << 20  # Arrow reads several blocks ahead
 _MAX_RECORD_BYTES: Final = 1 << 23  # a longer record is an unclosed quotation mark
 _MAX_LINES_PER_ROW: Final = 20
+_RAGGED_BYTES: Final = 200  # a row number, its lines, and its text in the intake report
 _UTF8: Final = ("utf-8", "utf-8-sig")
 
 
@@ -160,6 +162,8 @@ def _parquet(file: SourceFile, wanted: tuple[str, ...], select: Select) -> _Part
             header = tuple(parquet.schema_arrow.names)
             problem = missing_columns(file, wanted, header)
             rows = None if problem else select(*column_blocks(parquet, wanted), file.name)
+    except MemoryError:  # Arrow's is also an ArrowException
+        raise
     except (pa.ArrowException, OSError, UnicodeError) as error:
         msg = f"{file.name}: not a Parquet file, or damaged; export it again, or rename it to .csv if it is text."
         raise InputError(msg) from error
@@ -209,6 +213,7 @@ def _select_text(
 
         try:
             blocks = _blocks(file, file_format, (block_bytes, skip), schema.names)
+            blocks = _with_few_ragged(blocks, file, ragged)
             rows = select(blocks, schema, file.name if is_packed(file) else "")
         except pa.ArrowInvalid as error:
             if "straddl" not in str(error) or block_bytes == _MAX_RECORD_BYTES:
@@ -216,6 +221,15 @@ def _select_text(
         else:
             break
     return rows, ragged, line_counts
+
+
+def _with_few_ragged(blocks: Iterator[pa.RecordBatch], file: SourceFile, ragged: list[int]) -> Iterator[pa.RecordBatch]:
+    """Yield the blocks of a file; InputError if the list of ragged rows of a packed file fills the memory."""
+    for block in blocks:
+        if is_packed(file) and len(ragged) * _RAGGED_BYTES > parquet_file.MAX_BYTES:
+            msg = f"{file.name}: {len(ragged):,} rows have more or fewer fields than the header. Export it again."
+            raise InputError(msg)
+        yield block
 
 
 def _blocks(

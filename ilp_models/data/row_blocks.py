@@ -110,9 +110,9 @@ class BlockFilter:
             if keep.any():
                 kept.append(block.filter(pa.array(keep)))
                 bytes_kept += kept[-1].nbytes + 8 * len(kept[-1])  # and the positions
-                _check_kept(packed, bytes_kept)
                 positions.append(np.flatnonzero(keep) + size)
             size += len(block)
+            _check_kept(packed, bytes_kept + sum(one.nbytes for one in counts.values()))
         self._examples = examples
         table = pa.Table.from_batches(kept, schema)
         return SelectedRows(table, np.concatenate(positions), size, {name: one.table() for name, one in counts.items()})
@@ -133,7 +133,7 @@ class _ValueCounts:
         kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
         self._merged = pa.table({"value": pa.array([], kind), _COUNT: pa.array([], pa.int64())})
         self._parts: list[pa.Table] = []
-        self._waiting = 0
+        self._waiting = self.nbytes = 0
 
     def add(self, column: pa.Array) -> None:
         """Count the values of a block."""
@@ -141,6 +141,7 @@ class _ValueCounts:
         found = pc.value_counts(values)
         self._parts.append(pa.table({"value": found.field("values"), _COUNT: found.field("counts")}))
         self._waiting += len(found)
+        self.nbytes += found.nbytes
         if self._waiting > max(_MERGE_FROM, self._merged.num_rows):  # so that each value is merged few times
             self.table()
 
@@ -150,7 +151,7 @@ class _ValueCounts:
         if self._parts:
             grouped = found.group_by("value", use_threads=False).aggregate([(_COUNT, "sum")])
             found = grouped.rename_columns({f"{_COUNT}_sum": _COUNT})
-        self._merged, self._parts, self._waiting = found, [], 0
+        self._merged, self._parts, self._waiting, self.nbytes = found, [], 0, found.nbytes
         return found
 
 
@@ -163,8 +164,9 @@ def counted_values(parts: Sequence[pa.Table]) -> CountedValues:
 def _check_kept(packed: str, size: int) -> None:
     if packed and size > parquet_file.MAX_BYTES:
         msg = (
-            f"{packed}: the rows that match data.filters need more than {parquet_file.MAX_BYTES / (1 << 30):g} GiB of "
-            "memory. Narrow data.filters, split the file, or check where it comes from."
+            f"{packed}: the rows that match data.filters, and the labels that are counted in all rows, need more than "
+            f"{parquet_file.MAX_BYTES / (1 << 30):g} GiB of memory. Narrow data.filters, split the file, or check "
+            "where it comes from."
         )
         raise InputError(msg)
 

@@ -136,6 +136,8 @@ class Region:
             for name, inside in members.items():
                 rows = areas[areas["jurisdiction"].isin(inside)]
                 levels += [_summed(same, level, name, inside) for _, same in rows.groupby(_PERIOD, sort=False)]
+                if rows.empty:
+                    levels.append(_unknown(areas, level, name, inside))
         return pd.concat(levels, ignore_index=True)
 
     def totals(self) -> pd.DataFrame:
@@ -150,7 +152,7 @@ class Region:
             or has no such crime type. Crime types with the same name are added up.
         """
         table = self._totals.copy()
-        table["expected"] = table["expected"].astype(float) / _MILLION
+        table["expected"] = table["expected"].astype("Float64").astype(float) / _MILLION
         table[list(COUNTS)] = table[list(COUNTS)].astype("Int64")
         return table
 
@@ -274,6 +276,14 @@ def _summed(rows: pd.DataFrame, level: str, name: str, inside: Sequence[str]) ->
     return summed.assign(level=level, name=name, jurisdiction=own, missing=absent)[
         [*_UNIT, "expected", *COUNTS, "missing"]
     ]
+
+
+def _unknown(areas: pd.DataFrame, level: str, name: str, inside: Sequence[str]) -> pd.DataFrame:
+    """Return rows without a sum for an area of which no jurisdiction is there, so that it is named in the table."""
+    rows = areas[["crime_type", *_PERIOD]].drop_duplicates().reset_index(drop=True)
+    rows = rows.assign(level=level, name=name, jurisdiction="", missing=", ".join(inside))
+    rows[["expected", *COUNTS]] = pd.NA
+    return rows[[*_UNIT, "expected", *COUNTS, "missing"]]
 
 
 def _absent(names: Sequence[str], there: Collection[str]) -> str:

@@ -108,16 +108,6 @@ def _optional_tables(subject: AuditInput) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def has_groups(folder: Path) -> bool:
-    """Return whether an archived audit has a group table, without reading its tables; StorageError if damaged."""
-    path = file_in_folder(folder, "subject.json")
-    try:
-        return any(json.loads(path.read_text(encoding="utf-8"))["residents"].values())
-    except (AttributeError, KeyError, OSError, RecursionError, TypeError, ValueError) as error:
-        msg = f"The archived audit in {folder} cannot be read ({error!r}). Ask for a complete copy of the run."
-        raise StorageError(msg) from error
-
-
 def read_audit_input(folder: Path) -> tuple[AuditInput, dict[str, Any]]:
     """Return the archived input of an audit and the archived facts; raise StorageError for a changed file."""
     path = folder / "subject.json"

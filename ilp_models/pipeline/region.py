@@ -319,11 +319,12 @@ def _read_intake(folder: Path) -> dict[str, Any]:
         plain = json.loads(path.read_text(encoding="utf-8"))
         findings = [{**one, "count": int(one["count"])} for one in plain["findings"]]
         rows = {name: int(plain[name]) for name in ("rows_read", "rows_kept")}
+        simulated = {"attribution": str(plain.get("attribution", ""))}
         rest = {"start": str(plain["start"])[:10], "until": _last_day(plain["end"]), "notes": list(plain["notes"])}
     except (KeyError, RecursionError, TypeError, ValueError) as error:
         msg = f"{path} is not the intake report that the run wrote ({error!r}). Run the task again."
         raise StorageError(msg) from error
-    return {**rows, **rest, "findings": findings}
+    return {**rows, **rest, **simulated, "findings": findings}
 
 
 def _read_headlines(folder: Path) -> list[str]:

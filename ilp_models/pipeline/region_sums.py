@@ -19,14 +19,14 @@ from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.parquet_file import open_parquet, read_columns
 from ilp_models.domain.region_sums import GroupKey, ShardSum, score_sums
 from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable
-from ilp_models.pipeline.audit_archive import has_groups, read_audit_input
+from ilp_models.pipeline.audit_archive import read_audit_input
 from ilp_models.pipeline.outputs import SCORES
 from ilp_models.pipeline.reaudit import archived_audit
 from ilp_models.stats.bootstrap import Bootstrap
 
 _FACTS: Final = b"PANDAS_ATTRS"  # key of the header of the scores
 _CELLS: Final = "cells"
-_MOST_DRAWS: Final = 1_000_000  # of a bootstrap; more would fill the memory of whoever reads a changed file
+_MOST_DRAWS: Final = 1_000_000  # of a bootstrap; more, in a changed file, would fill the memory
 
 
 def read_score_sums(folder: Path) -> tuple[ShardSum, ...]:
@@ -63,13 +63,23 @@ def read_score_sums(folder: Path) -> tuple[ShardSum, ...]:
 def read_group_sums(folder: Path) -> tuple[ShardSum, ...]:
     """Return the sums by group of the archived audit of a run; empty without an audit or a group table."""
     archive = folder / "audit"
-    if not (os.path.lexists(archive / "subject.json") and has_groups(archive)):
+    if not (os.path.lexists(archive / "subject.json") and _has_groups(archive)):
         return ()
     subject, facts = read_audit_input(archive)
     if not subject.residents:
         return ()
     context = archived_audit(facts["settings"], subject).context(subject)
     return tuple(one for residents in context.residents for one in group_sums(context, residents))
+
+
+def _has_groups(folder: Path) -> bool:
+    """Return whether an archived audit has a group table, without reading its tables; StorageError if damaged."""
+    path = file_in_folder(folder, "subject.json")
+    try:
+        return any(json.loads(path.read_text(encoding="utf-8"))["residents"].values())
+    except (AttributeError, KeyError, OSError, RecursionError, TypeError, ValueError) as error:
+        msg = f"The archived audit in {folder} cannot be read ({error!r}). Ask for a complete copy of the run."
+        raise StorageError(msg) from error
 
 
 def group_sums(context: CheckContext, residents: Residents) -> Iterator[ShardSum]:

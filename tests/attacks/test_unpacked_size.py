@@ -137,9 +137,35 @@ def test_a_filtered_file_may_be_larger_than_the_memory_if_what_is_kept_is_not(tm
         found = read_records(files, ("f", "n"), selection=selection)
         pd.testing.assert_frame_equal(found.table, whole.table)
         assert found.dropped == whole.dropped == rows - len(found.table)
-        with pytest.raises(InputError, match=rf"{name}: the rows that match data\.filters need more than .* GiB"):
+        with pytest.raises(InputError, match=rf"{name}: the rows that match data\.filters, .* need more than .* GiB"):
             read_records(files, ("f", "n"), selection=RowSelection({"f": ["south"]}, ()))
         monkeypatch.undo()
+
+
+def test_labels_and_ragged_rows_of_a_filtered_gzip_file_count_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet_file, "MAX_BYTES", 1_000_000)
+    selection = RowSelection({"f": ["north"]}, ("n",))
+    for name, line, words in (
+        ("labels", "south,{0:060d}\n", "the labels that are counted"),
+        ("ragged", "south,1,2\n", "rows have"),
+    ):
+        path = tmp_path / f"{name}.csv.gz"
+        with gzip.open(path, "wt") as text:
+            text.write("f,n\nnorth,1\n")
+            text.writelines(line.format(number) for number in range(60_000))
+        with pytest.raises(InputError, match=words):
+            read_records(find_files(str(path), None), ("f", "n"), selection=selection)
+
+
+def test_a_lack_of_memory_is_not_called_damage(tmp_path, monkeypatch):
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "a.parquet")
+
+    def full(*_):
+        raise pa.ArrowMemoryError
+
+    monkeypatch.setattr(reader, "column_blocks", full)
+    with pytest.raises(MemoryError):
+        read_records(find_files(str(tmp_path / "a.parquet"), None), ("a",))
 
 
 def test_other_columns_do_not_count(tmp_path):

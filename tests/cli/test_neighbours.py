@@ -2,8 +2,13 @@ import pytest
 
 from ilp_models.cli.app import find_configs
 from ilp_models.cli.errors import UsageError
+from ilp_models.cli.instantiate import build_parts
 from ilp_models.cli.neighbours import with_neighbours
 from ilp_models.cli.settings import Settings
+from ilp_models.data.neighbours import Neighbours
+from ilp_models.data.simulated.city import SimulatedCity
+from ilp_models.domain.calendar import Calendar
+from tests.builders import events_at
 
 
 def test_names_become_the_data_declarations_of_the_files():
@@ -40,6 +45,26 @@ def test_text_and_the_jurisdiction_itself_are_refused(names, message):
     settings = Settings(find_configs(), "forecast", ("jurisdiction=b",))
     with pytest.raises(UsageError, match=message):
         with_neighbours({"neighbours": {"jurisdictions": names}}, settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("# @package _global_\n# B\ndefaults:\n  - override /data: simulated\ndata: {weeks: 0}\n", "weeks"),
+        ("# @package _global_\n# B\ndata: {weeks: [\n", "expected"),
+        ("# @package _global_\n# B\ndefaults:\n  - override /data: atlantis\n", "atlantis"),
+    ],
+)
+def test_a_neighbour_with_wrong_settings_is_left_out_and_says_why(tmp_path, text, why):
+    (tmp_path / "jurisdiction").mkdir()
+    (tmp_path / "jurisdiction" / "b.yaml").write_text(text)
+    config = {"neighbours": {"jurisdictions": ["b", "simulated_east"]}}
+    declared = with_neighbours(config, Settings(find_configs(), "forecast", (), tmp_path))["neighbours"]
+    neighbours = Neighbours(**build_parts(declared))
+    _, left_out = neighbours.read(events_at([689_100.0], [4_834_100.0]), Calendar())
+    assert isinstance(neighbours.jurisdictions["simulated_east"], SimulatedCity)
+    assert "jurisdiction/b.yaml cannot be used: " in left_out["b"]
+    assert why in left_out["b"]
 
 
 def test_an_unknown_neighbour_is_refused():

@@ -191,6 +191,28 @@ def test_the_fingerprint_knows_settings_files_and_code(options, tmp_path, monkey
     assert fingerprint(config) != changed
 
 
+def test_what_a_run_appends_to_does_not_change_its_fingerprint_and_a_pool_that_is_trained_again_does(tmp_path):
+    record, pool = tmp_path / "trials.csv", tmp_path / "pool"
+    record.write_text("one\n")
+    (pool / "2020-01-06T000000").mkdir(parents=True)
+    (pool / "2020-01-06T000000" / "pool.json").write_text("first")
+    config = {"trials": {"path": str(record)}, "model": {"pooled_lightgbm": {"pool": str(pool)}}}
+    first = fingerprint(config)
+    record.write_text("one\ntwo\n")
+    assert fingerprint(config) == first
+    (pool / "2020-01-06T000000" / "pool.json").write_text("again")
+    assert fingerprint(config) != first
+
+
+def test_a_file_that_is_no_yaml_stops_its_own_jurisdiction_only(options):
+    (options / "jurisdiction" / "south.yaml").write_text("# @package _global_\n# South\ndata: {weeks: [\n")
+    results = region_run(options, {"jurisdictions": ["north", "south"]}, *NORTH_WORDS, "forecaster=ewma").run(
+        Recorded()
+    )
+    assert [one.state for one in results] == [RunState.DONE, RunState.FAILED]
+    assert "south.yaml" in results[1].error
+
+
 def test_what_a_lost_worker_left_out_is_run_again_once(tmp_path):
     jobs = [
         JurisdictionRun(name, ("forecast",), str(tmp_path / name / "now"), name) for name in ("north", "south", "west")

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import ilp_models as ilp
+from ilp_models.domain.region import RunState
 
 # What files may state that differs from run to run. The rest of them is compared, and all other files are equal byte by
 # byte.
@@ -158,3 +159,8 @@ def test_a_dask_cluster_gives_the_same_files_in_every_stage(trio, tmp_path):
     assert "north/weekly/RUN/borders.csv" in local.files
     differ = different_files(local, dask)
     assert {f"{name}/weekly/RUN/decision.json" for name in trio.jurisdictions} <= {*differ}  # the seals differ
+    (tmp_path / "dask").rename(tmp_path / "outputs")
+    again = ilp.run_region(trio, settings=WEEK, config_dir="mine", compute=ilp.LocalProcesses(2))
+    assert {one.result.state for one in again.jurisdictions} == {RunState.REUSED}  # also where the first was on Dask
+    for table in (again.skill(), again.groups()):
+        assert set(table.query("level == 'region'")["missing"]) == {""}

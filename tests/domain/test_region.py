@@ -36,6 +36,15 @@ def test_totals_of_every_level_by_hand():
     assert repr(region) == "<Region county: weekly of 2 of 3 jurisdictions>"
 
 
+def test_a_part_of_which_no_jurisdiction_is_there_is_named_without_a_sum():
+    region = Region("county", "weekly", (NORTH, FAILED), parts={"P": ["gone"], "Q": ["north", "gone"]})
+    part = region.totals().set_index(["level", "name"]).loc[("part", "P")]
+    assert (part["missing"], part["crime_type"], part["period"]) == ("gone", "a", "2022-01-03")
+    assert pd.isna(part["expected"])
+    assert part["recorded_last"] is pd.NA
+    assert region.totals().set_index(["level", "name"]).loc[("part", "Q"), "expected"] == 0.3
+
+
 def test_a_region_without_finished_runs_has_an_empty_table():
     assert Region("county", "weekly", (FAILED,)).totals().empty
     assert Region("county", "weekly", (FAILED,)).rates().empty

@@ -12,6 +12,7 @@ from ilp_models.domain.history import History
 from ilp_models.domain.recipe import describe
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.means.level_share import LevelShare
+from ilp_models.model.regressions.pool import PooledModel
 from ilp_models.model.regressions.pooled import PooledLightGBM, fit_strength
 from ilp_models.pipeline.pooled_training import train_pooled
 from tests.builders import city, history_of, poisson_counts
@@ -185,6 +186,18 @@ def test_records_of_less_than_a_year_contribute_nothing(model, tmp_path):
     )
     assert [head.jurisdiction for head in pooled.jurisdictions] == ["old"]
     assert pooled.left_out["new"].startswith("new has 51 known week(s)")
+
+
+def test_the_two_samples_of_empty_units_have_starts_of_their_own(monkeypatch):
+    starts = []
+    monkeypatch.setattr(PooledModel, "fit", lambda *_, start, **__: starts.append(start))
+    for seed in range(40):
+        model = PooledLightGBM(seed=seed)
+        model.fit_pool([], pd.Timestamp("2020-01-06"))
+        starts.append(model._start())
+    pairs = np.reshape(starts, (40, 2))
+    assert len(np.unique(pairs)) == 80
+    assert abs(np.corrcoef(pairs.T)[0, 1]) < 0.4
 
 
 def test_the_content_of_the_pool_belongs_to_the_recipe(model):

@@ -208,6 +208,7 @@ def test_the_page_names_what_is_missing_and_links_the_reports(runs, tmp_path, mo
     assert "2 of 3 jurisdictions finished" in text
     page = (tmp_path / "region.html").read_text()
     assert "Missing: west" in page
+    assert "Simulated records: north, south" in page
     assert "&lt;b&gt;No&lt;/b&gt; records." in page
     assert 'report.html">north</a>' in page
     assert "This is not a league table" in page

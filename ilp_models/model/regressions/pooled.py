@@ -190,7 +190,8 @@ class PooledLightGBM(LightGBM):
     ) -> PooledModel:
         """Return the trees fitted to the samples of all jurisdictions, which may be files."""
         learners = [self._new_regressor() for _ in range(self.leads)]
-        return PooledModel.fit(samples, cutoff, learners, left_out, max_zeros=self.max_zeros, start=self._start())
+        start = float(np.random.default_rng([self.seed, 1]).uniform())  # another one than that of each sample
+        return PooledModel.fit(samples, cutoff, learners, left_out, max_zeros=self.max_zeros, start=start)
 
     def training_sample(self, history: History, jurisdiction: str) -> TrainingSample:
         """Return what a jurisdiction contributes to a pooled model: all units with events and a sample of the others.
