@@ -3,9 +3,11 @@
 import errno
 import re
 from collections.abc import Iterator
+from typing import Final
 
 from hydra.errors import HydraException, InstantiationException, OverrideParseException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from yaml import YAMLError
 
 from ilp_models.domain.errors import IlpError
 
@@ -21,6 +23,11 @@ _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIS
 
 class UsageError(Exception):
     """A command with an unknown task, setting or option, or with a wrong value."""
+
+
+NO_YAML: Final = (YAMLError,)  # what Hydra raises for a file that it cannot parse
+# of wrong settings, files and records of one jurisdiction, which do not stop the others
+BROKEN: Final = (IlpError, UsageError, HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)
 
 
 def error_message(error: BaseException) -> tuple[str, int]:

@@ -12,9 +12,8 @@ from hydra.core.override_parser.types import Override, ValueType
 from hydra.core.utils import JobRuntime
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError
 
-from ilp_models.cli.errors import UsageError
+from ilp_models.cli.errors import NO_YAML, UsageError
 from ilp_models.cli.help import find_options
 from ilp_models.domain.region_plan import key_of
 
@@ -103,7 +102,7 @@ def check_folder(folder: Path) -> None:
             _refuse(path)
         try:
             plain = OmegaConf.to_container(OmegaConf.load(path))
-        except YAMLError:
+        except NO_YAML:
             continue  # a command that chooses the file fails, and no other one
         if _holds_hydra(plain):
             _refuse(path)

@@ -4,19 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from ilp_models.cli.errors import UsageError, error_message
+from ilp_models.cli.errors import BROKEN, UsageError, error_message
 from ilp_models.cli.help import find_options
 from ilp_models.cli.instantiate import build_parts
 from ilp_models.cli.jurisdiction import JURISDICTION
 from ilp_models.cli.settings import Settings
-from ilp_models.data.neighbours import UnusableRecords
-from ilp_models.domain.errors import IlpError
 
+_UNUSABLE: Final = "ilp_models.data.neighbours.UnusableRecords"  # by its name, because a command must start fast
 _SCHEME: Final = "crime_scheme"  # of the crime types; records of neighbours get that of the jurisdiction
 
 
@@ -50,9 +46,9 @@ def _usable(name: str, settings: Settings, scheme: Any) -> Any:
         if scheme is not None and _SCHEME in declared:
             declared[_SCHEME] = scheme
         build_parts({"data": declared})
-    except (IlpError, UsageError, HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
+    except BROKEN as error:
         why = f"jurisdiction/{name}.yaml cannot be used: {error_message(error)[0]}"
-        return {"_target_": f"{UnusableRecords.__module__}.{UnusableRecords.__name__}", "why": why}
+        return {"_target_": _UNUSABLE, "why": why}
     return declared
 
 

@@ -16,10 +16,8 @@ from typing import Any, Final
 
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from ilp_models.cli.errors import UsageError, error_message
+from ilp_models.cli.errors import BROKEN, UsageError, error_message
 from ilp_models.cli.help import find_keys, find_options
 from ilp_models.cli.instantiate import resolve
 from ilp_models.cli.jurisdiction import JURISDICTION
@@ -28,15 +26,13 @@ from ilp_models.cli.neighbours import with_neighbours
 from ilp_models.cli.settings import ONLY_OF, Settings
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.digest import digest_of
-from ilp_models.domain.errors import IlpError, NotRunError, StorageError
+from ilp_models.domain.errors import NotRunError, StorageError
 from ilp_models.domain.recipe import code_digest, decision_digest
 from ilp_models.domain.region import JurisdictionResult, RunState
 from ilp_models.domain.region_plan import OWN, RegionPlan, as_setting, key_of
 
 _COMPUTE: Final = "compute"
 REGISTER_NAME: Final = "register.jsonl"  # by default, in the folder of a jurisdiction
-# errors of one jurisdiction, which do not stop the others
-_BROKEN: Final = (IlpError, UsageError, HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)
 # neither where results go nor what a run itself appends to
 _NO_RESULT: Final = ("output", "name", "hydra", "compute", "tracking", "store", "trials", "register", "exit_code")
 _FOLDERS: Final = ("path", "pool")  # settings that may name a folder, of which all files count
@@ -65,7 +61,7 @@ class RegionRun:
             try:
                 job = self._job(name)
                 _check_register(job, owners)
-            except _BROKEN as error:
+            except BROKEN as error:
                 results[name] = JurisdictionResult(name, RunState.FAILED, "", error_message(error)[0])
                 continue
             finished = finished_run(self.output / name / self.settings.task / "latest", job.fingerprint)
