@@ -20,7 +20,8 @@ Result = TypeVar("Result")
 
 LOCAL: Final = "local"
 _POLL_S: Final = 0.2  # how often to look which tasks have ended
-_RETRIES: Final = 1  # a task whose worker was lost is run again, once
+# A task whose worker was lost is run again, once. A worker has no tasks that wait: they would count as lost too.
+_SCHEDULER: Final = {"distributed.scheduler.allowed-failures": 1, "distributed.scheduler.worker-saturation": 1.0}
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class DaskCluster:
         if not tasks:
             return []
         logging.getLogger("distributed").setLevel(logging.WARNING)  # its import sets a level of its own
-        with config.set({"distributed.scheduler.allowed-failures": _RETRIES}), self._client() as client:
+        with config.set(_SCHEDULER), self._client() as client:
             try:
                 _check_versions(client)
                 futures = client.map(function, list(tasks), pure=False)

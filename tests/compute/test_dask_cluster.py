@@ -105,6 +105,24 @@ def test_other_tasks_end_before_a_lost_one_is_reported(tmp_path):
     assert (tmp_path / "finished").exists()
 
 
+def die_or_touch(task):
+    """Kill the worker if told to; otherwise leave a file."""
+    path, dies = task
+    time.sleep(0.3)
+    if dies:
+        os.kill(os.getpid(), signal.SIGKILL)
+    Path(path).touch()
+
+
+@pytest.mark.slow
+def test_tasks_that_wait_do_not_count_as_lost_with_those_that_kill_their_workers(tmp_path):
+    dying = {0, 3, 5}
+    tasks = [(str(tmp_path / str(number)), number in dying) for number in range(10)]
+    with pytest.raises(NotRunError, match="lost twice with the same task"):
+        DaskCluster(cluster="local", workers=2).map(die_or_touch, tasks, "dying")
+    assert {path.name for path in tmp_path.iterdir()} == {str(number) for number in range(10) if number not in dying}
+
+
 def note(task):
     """Add a line to a file; then kill the worker if told to, unless it was killed before."""
     path, dies = task
