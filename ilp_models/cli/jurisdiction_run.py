@@ -44,6 +44,7 @@ class JurisdictionRun:
     register: str = ""  # with its decisions, empty for a task that makes none
     memory_mb: int | None = None  # that the process may use, None for no limit
     mark: str = ""  # a file of the client, which tells that a worker sees its folder
+    home: str = ""  # where the command was given; relative paths begin there, not where a worker was started
 
     def run(self) -> JurisdictionResult:
         """Run the command and return how it ended; a process that the system stopped is started once more."""
@@ -58,7 +59,7 @@ class JurisdictionRun:
         while code < 0 and attempt < _ATTEMPTS:
             attempt += 1
             folder = self._free_folder()
-            code, said, peak = _start((*self.words, as_setting("hydra.run.dir", folder)), self.memory_mb)
+            code, said, peak = _start((*self.words, as_setting("hydra.run.dir", folder)), self.memory_mb, self.home)
         ended: dict[str, Any] = {"seconds": round(time.monotonic() - begun, 1), "peak_mb": peak, "attempts": attempt}
         ended["register"] = self.register
         if code < 0:
@@ -129,9 +130,18 @@ def main(memory_mb: int | None = None) -> None:
 
     code = App(find_configs()).run(sys.argv[1:])
     sys.stdout.flush()
-    sys.stderr.write(f"\n{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if resource else 0}\n")
+    sys.stderr.write(f"\n{_peak_kb()}\n")
     sys.stderr.flush()
     os._exit(code)  # the thread waits for the parent
+
+
+def _peak_kb() -> int:
+    """Return the peak memory of this process in kilobytes, 0 if unknown."""
+    try:  # the system call also counts what the parent used when it started this process
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if resource else 0
 
 
 def _end_with_parent() -> None:
@@ -140,11 +150,18 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _start(words: tuple[str, ...], memory_mb: int | None) -> tuple[int, str, int]:
+def _start(words: tuple[str, ...], memory_mb: int | None, home: str) -> tuple[int, str, int]:
     """Run a command and return exit code, messages and peak memory in MB."""
+    where = home if os.path.isdir(home) else None  # noqa: PTH112 - an empty text is no folder
     command = [sys.executable, "-c", _PROGRAM.format(memory_mb), *words]
     with subprocess.Popen(  # noqa: S603 - our own program
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=_environment()
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_environment(),
+        cwd=where,
     ) as process:
         said = process.stderr.read() if process.stderr else ""
         code = process.wait()

@@ -2,7 +2,6 @@
 
 import difflib
 import glob
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_j
 from ilp_models.cli.neighbours import with_neighbours
 from ilp_models.cli.settings import ONLY_OF, Settings
 from ilp_models.domain.compute import Compute
-from ilp_models.domain.digest import digest_of
+from ilp_models.domain.digest import digest_of, file_digest
 from ilp_models.domain.errors import NotRunError, StorageError
 from ilp_models.domain.recipe import code_digest, decision_digest
 from ilp_models.domain.region import JurisdictionResult, RunState
@@ -72,7 +71,7 @@ class RegionRun:
                 results[name] = reused
         self.output.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(prefix=".client-", dir=self.output) as mark:
-            marked = [replace(job, mark=mark.name) for job in jobs]
+            marked = [replace(job, mark=mark.name, home=str(Path.cwd())) for job in jobs]
             results |= {one.name: one for one in run_all(marked, compute)}
         return [results[name] for name in self.plan.jurisdictions]
 
@@ -157,13 +156,7 @@ def _inputs(node: Any, key: str = "") -> Iterator[list[str]]:
         for one in node:
             yield from _inputs(one, key)
     elif isinstance(node, str) and node and "\0" not in node:
-        yield from ([str(path), _file_digest(path)] for path in _files(node, key))
-
-
-def _file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file. It is read in blocks, because one file may hold the records of a nation."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        yield from ([str(path), file_digest(path)] for path in _files(node, key))
 
 
 def _files(text: str, key: str) -> Iterator[Path]:

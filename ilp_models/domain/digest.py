@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,12 @@ def digest_of(*parts: Any) -> str:
     known = hashlib.sha256()
     _add(known, parts)
     return known.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file. It is read in blocks, because one file may hold the records of a nation."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _add(known: "hashlib._Hash", part: Any) -> None:
