@@ -91,7 +91,7 @@ def attempts(server, monkeypatch, tmp_path):
     """Return the stages in which the next processes are killed; later ones are not."""
     stages, messages = [], tmp_path / "messages.txt"
 
-    def start(words, _):
+    def start(words, *_):
         child = server.Process(target=work, args=(words, stages.pop(0) if stages else None, messages))
         child.start()
         child.join()
