@@ -58,7 +58,7 @@ def measure(*, quick: bool) -> list[Figure]:
         home = Path(folder)
         _write_options(home, max(forces), forces, side, weeks)
         one = {count: _run(home, "forecast", count, workers=1) for count in forces}
-        many = forces[1]
+        many = forces[-1]  # so that the start of the command, which no worker shares, counts little
         two = _run(home, "forecast", many, workers=2)
         whole = _run(home, "weekly", 1, workers=1, settings=() if not quick else ("backtest.test_periods=5",))
     each = f"{(side * 2) ** 2:,} cells x {weeks} weeks x {_KINDS} types a jurisdiction"
@@ -212,5 +212,6 @@ def _run(home: Path, task: str, count: int, *, workers: int, settings: tuple[str
         raise RuntimeError(msg)
     record = json.loads((output / task / "latest" / "region.json").read_text(encoding="utf-8"))
     runs = record["jurisdictions"]
-    events = sum(int(pd.read_csv(Path(one["folder"], "recorded.csv"))["recorded"].sum()) for one in runs)
+    intakes = [json.loads(Path(one["folder"], "intake.json").read_text(encoding="utf-8")) for one in runs]
+    events = sum(one["rows_kept"] for one in intakes)
     return {"seconds": seconds, "peak_mb": max(one["peak_mb"] for one in runs), "events": events}
