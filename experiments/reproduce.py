@@ -27,7 +27,9 @@ TOLERANCE = 1e-6  # relative; other processors round sums in another order
 VENV = ".venv/bin/python"
 RUN = f"{VENV} experiments/{{}}/run.py"
 COMMANDS = {  # of each experiment, in order; words in capitals are files of the user
-    "borrowed-strength": tuple(f"{RUN.format('borrowed-strength')} {word}" for word in ("PATH", "confirm PATH")),
+    "borrowed-strength": tuple(
+        f"{RUN.format('borrowed-strength')} {word}" for word in ("PATH", "confirm PATH", "fresh PATH")
+    ),
     "chicago-daily": (f"{RUN.format('chicago-daily')} data.path=EVENTS",),
     "cut-city": (RUN.format("cut-city"),),
     "default-forecaster": tuple(

@@ -3,8 +3,10 @@
 python experiments/borrowed-strength/run.py PATH
     writes cities.csv, sampling.csv, priors.csv, origin.json and the tables of README.md
 python experiments/borrowed-strength/run.py confirm PATH
-    writes confirmed.csv, windows.csv, confirmed.json and their tables: first half-years in earlier weeks, with default
-    settings
+    writes confirmed.csv, windows.csv, confirmed.json and their tables: first half-years in earlier weeks, with the
+    default holdout
+python experiments/borrowed-strength/run.py fresh PATH
+    writes fresh.csv, fresh_windows.csv, fresh.json and their tables: other weeks and another city, with all defaults
 
 PATH is a folder with the records of the cities; README.md names the files.
 """
@@ -45,6 +47,7 @@ EARLIER = {  # end and number of weeks before those of choices and tests
     "Chicago": ("2017-01-02", 39),  # as its records begin in 2016
     "Portland": ("2015-03-02", 52),
 }
+FRESH = {"Toronto": ("2021-01-04", 52), "Memphis": ("2019-12-30", 39)}  # nothing here used these weeks before
 COLUMNS = ("records", "city", "method", "weeks", "skill", "gain", "low", "high", "verdict")
 
 
@@ -57,11 +60,13 @@ class Window:
     others: dict[str, BacktestData]
     plan: RollingOrigin
     holdout: int
+    least_periods: int | None = 0  # of the pool; None: the default, which came from the table of earlier weeks
 
 
 def main(words: list[str]) -> int:
     """Run one of the commands."""
-    return confirm(Path(words[1])) if words[0] == "confirm" else run(Path(words[0]))
+    commands = {"confirm": confirm, "fresh": score_fresh}
+    return commands[words[0]](Path(words[1])) if words[0] in commands else run(Path(words[0]))
 
 
 def run(data: Path) -> int:
@@ -92,13 +97,34 @@ def confirm(data: Path) -> int:
         windows = list(first_half_years(events, city, pd.Timestamp(end), weeks, YEAR // 2))
         parts = [weekly_deviances(window) for window in windows]
         each += [window_row(window, part) for window, part in zip(windows, parts, strict=True)]
-        by_week = {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
-        rows += rows_of("first half-year", city, by_week)
+        rows += rows_of("first half-year", city, joined(parts))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table.round(4).to_csv(FOLDER / "confirmed.csv", index=False, lineterminator="\n")
     by_window = pd.DataFrame(each)
     by_window.round(4).to_csv(FOLDER / "windows.csv", index=False, lineterminator="\n")
     write("confirmed", (code, began, events), {"earlier": cities_table(table), "windows": windows_table(by_window)})
+    return 0
+
+
+def score_fresh(data: Path) -> int:
+    """Score the candidate with all default settings in weeks and a city that nothing here used before."""
+    code, began = ilp.describe_code(), time.process_time()
+    events = {name: read_city(name, data) for name in (*FILES, *FRESH)}
+    rows: list[tuple[object, ...]] = []
+    each: list[dict[str, object]] = []
+    for city, (end, weeks) in FRESH.items():
+        windows = list(first_half_years(events, city, pd.Timestamp(end), weeks, YEAR // 2))
+        parts = [weekly_deviances(replace(window, least_periods=None)) for window in windows]
+        each += [window_row(window, part) for window, part in zip(windows, parts, strict=True)]
+        rows += rows_of("first half-year", city, joined(parts))
+    plan = RollingOrigin(test_periods=YEAR, refit_every=YEAR // 2, end=FRESH["Toronto"][0])
+    whole = window_of(events, "Toronto", events["Toronto"], plan, holdout=YEAR // 2)
+    rows += rows_of("whole", "Toronto", weekly_deviances(replace(whole, least_periods=None)))
+    table, by_window = pd.DataFrame(rows, columns=list(COLUMNS)), pd.DataFrame(each)
+    table.round(4).to_csv(FOLDER / "fresh.csv", index=False, lineterminator="\n")
+    by_window.round(4).to_csv(FOLDER / "fresh_windows.csv", index=False, lineterminator="\n")
+    tables = {"fresh-weeks": cities_table(table), "fresh-windows": windows_table(by_window)}
+    write("fresh", (code, began, events), tables)
     return 0
 
 
@@ -137,7 +163,7 @@ def compare_cities(events: dict[str, ilp.Events]) -> Iterator[tuple[object, ...]
             whole = label == "whole"
             windows = whole_records(events, city) if whole else first_half_years(events, city, one.end)
             parts = [weekly_deviances(window) for window in windows]
-            yield from rows_of(label, city, {name: np.concatenate([one[name] for one in parts]) for name in parts[0]})
+            yield from rows_of(label, city, joined(parts))
 
 
 def whole_records(events: dict[str, ilp.Events], city: str) -> Iterator[Window]:
@@ -152,7 +178,7 @@ def first_half_years(
     """Yield the weeks before a day in windows of 13; records begin 13 weeks before each."""
     periods = CALENDAR.whole_periods(events[city].start, last)[-weeks:]
     for first in range(0, weeks, WINDOW):
-        begin = (periods[first] - WINDOW).start_time
+        begin = max((periods[first] - WINDOW).start_time, events[city].start)
         end = (periods[first + WINDOW - 1] + 1).start_time
         table = events[city].table
         young = table[(table["occurred_at"] >= begin) & (table["occurred_at"] < end)].reset_index(drop=True)
@@ -177,8 +203,7 @@ def weekly_deviances(window: Window) -> dict[str, np.ndarray]:
     """Return the mean Poisson deviance of each week by method."""
     with tempfile.TemporaryDirectory() as folder:
         pool = Path(folder, "pool")
-        # No least length of records: that rule came from the table of earlier weeks, which shows what it prevents.
-        candidate = ilp.PooledLightGBM(pool, holdout=window.holdout, least_periods=0)
+        candidate = ilp.PooledLightGBM(pool, holdout=window.holdout, least_periods=window.least_periods)
         train_pooled_backtest(
             {window.city: window.records, **window.others},
             window.plan,
@@ -196,6 +221,11 @@ def weekly_deviances(window: Window) -> dict[str, np.ndarray]:
             CANDIDATE: candidate,
         }
         return deviances(methods, window.plan, window.records, Path(folder, "store"))
+
+
+def joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the weeks of all windows by method."""
+    return {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
 
 
 def deviances(methods: dict, plan: RollingOrigin, data: BacktestData, store: Path) -> dict[str, np.ndarray]:

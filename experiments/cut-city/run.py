@@ -27,7 +27,7 @@ PLAN = RollingOrigin(test_periods=26, refit_every=26)
 REACH_M, NEAR_M = 3000.0, 1000.0
 FLOOR = 0.005
 DEVELOPMENT = pd.Timestamp("2019-12-30")  # Toronto's later years are kept for other experiments
-BASELINE = "moving_average"
+BASELINE, POOLED = "moving_average", "pooled_lightgbm"
 METHODS: dict[str, Forecaster] = {
     BASELINE: ilp.MovingAverage(),
     "ewma": ilp.EWMA(),
@@ -64,23 +64,15 @@ def compare(name: str, events: ilp.Events) -> list[tuple[object, ...]]:
     border = round(float(events.table["x"].median()) / GRID.size) * GRID.size  # between two columns of cells
     west = events.table["x"] < border
     halves = [replace(events, table=events.table[side].reset_index(drop=True)) for side in (west, ~west)]
-    losses = {"uncut": deviances(events, METHODS)}
-    for design in ("halo", "no halo"):
-        parts = []
-        for own, other in (halves, halves[::-1]):
-            models = {
-                key: ilp.AcrossBorders(one, [other], REACH_M) if design == "halo" else one
-                for key, one in METHODS.items()
-            }
-            parts.append(deviances(own, models))
-        losses[design] = {key: pd.concat([part[key] for part in parts]) for key in METHODS}
+    with tempfile.TemporaryDirectory() as folder:
+        losses = score_designs(events, halves, Path(folder))
     rows: list[tuple[object, ...]] = []
     cells = losses["uncut"][BASELINE].index
     east = np.array([int(str(cell)[1:].partition("N")[0]) for cell in cells])
     near = cells[(east >= border - NEAR_M) & (east < border + NEAR_M)]
     for where, chosen in (("all", cells), (f"within {NEAR_M / 1000:g} km of the cut", near)):
         base = losses["uncut"][BASELINE].loc[chosen].sum().to_numpy()
-        for method in METHODS:
+        for method in losses["uncut"]:
             uncut = losses["uncut"][method].loc[chosen].sum().to_numpy()
             for design, found in losses.items():
                 own = found[method].loc[chosen].sum().to_numpy()
@@ -91,10 +83,43 @@ def compare(name: str, events: ilp.Events) -> list[tuple[object, ...]]:
     return rows
 
 
+def score_designs(events: ilp.Events, halves: list[ilp.Events], folder: Path) -> dict[str, dict[str, pd.DataFrame]]:
+    """Return the deviances of all methods in the uncut city and in the two halves, with and without a halo."""
+    losses = {"uncut": deviances(events, METHODS | {POOLED: pooled({"city": events}, folder / "city")})}
+    methods = METHODS | {POOLED: pooled(dict(zip(("west", "east"), halves, strict=True)), folder / "halves")}
+    for design in ("halo", "no halo"):
+        parts = []
+        for own, other in (halves, halves[::-1]):
+            models = {
+                key: ilp.AcrossBorders(one, [other], REACH_M) if design == "halo" else one
+                for key, one in methods.items()
+            }
+            parts.append(deviances(own, models))
+        losses[design] = {key: pd.concat([part[key] for part in parts]) for key in methods}
+    return losses
+
+
+def pooled(parts: dict[str, ilp.Events], folder: Path) -> ilp.PooledLightGBM:
+    """Return a forecaster whose pooled trees learned from all parts of the city, each with its own records alone."""
+    model = ilp.PooledLightGBM(folder)
+    known = {name: backtest_data(one).known_at(first_cutoff(one)) for name, one in parts.items()}
+    ilp.train_pooled(known, model, compute=ilp.LocalProcesses(1))
+    return model
+
+
+def first_cutoff(events: ilp.Events) -> pd.Timestamp:
+    """Return the cutoff of the one fit."""
+    return PLAN.folds(events, CALENDAR)[0].cutoff
+
+
+def backtest_data(events: ilp.Events) -> BacktestData:
+    """Return the records with the cells that have one before the first cutoff."""
+    return BacktestData(events, GRID.build(events.known_at(first_cutoff(events))), CALENDAR)
+
+
 def deviances(events: ilp.Events, models: dict[str, Forecaster]) -> dict[str, pd.DataFrame]:
     """Return the summed deviance of each cell and week over the crime types, by method."""
-    cutoff = PLAN.folds(events, CALENDAR)[0].cutoff
-    data = BacktestData(events, GRID.build(events.known_at(cutoff)), CALENDAR)
+    data = backtest_data(events)
     found = {}
     with tempfile.TemporaryDirectory() as store:
         outcome = replay(models, PLAN, data, Path(store), ilp.LocalProcesses(1))
