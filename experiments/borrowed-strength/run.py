@@ -47,7 +47,7 @@ EARLIER = {  # end and number of weeks before those of choices and tests
     "Chicago": ("2017-01-02", 39),  # as its records begin in 2016
     "Portland": ("2015-03-02", 52),
 }
-FRESH = {"Toronto": ("2021-01-04", 52), "Memphis": ("2019-12-30", 39)}  # nothing here used these weeks before
+FRESH = {"Toronto": ("2021-01-04", 52), "Memphis": ("2019-12-30", 38)}  # nothing here used these weeks before
 COLUMNS = ("records", "city", "method", "weeks", "skill", "gain", "low", "high", "verdict")
 
 
@@ -175,14 +175,15 @@ def whole_records(events: dict[str, ilp.Events], city: str) -> Iterator[Window]:
 def first_half_years(
     events: dict[str, ilp.Events], city: str, last: pd.Timestamp, weeks: int = YEAR, holdout: int = YOUNG_HOLDOUT
 ) -> Iterator[Window]:
-    """Yield the weeks before a day in windows of 13; records begin 13 weeks before each."""
+    """Yield the weeks before a day in windows of at most 13; records begin 13 weeks before each."""
     periods = CALENDAR.whole_periods(events[city].start, last)[-weeks:]
     for first in range(0, weeks, WINDOW):
-        begin = max((periods[first] - WINDOW).start_time, events[city].start)
-        end = (periods[first + WINDOW - 1] + 1).start_time
+        tested = min(WINDOW, weeks - first)
+        begin = (periods[first] - WINDOW).start_time
+        end = (periods[first + tested - 1] + 1).start_time
         table = events[city].table
         young = table[(table["occurred_at"] >= begin) & (table["occurred_at"] < end)].reset_index(drop=True)
-        plan = RollingOrigin(test_periods=WINDOW, refit_every=WINDOW)
+        plan = RollingOrigin(test_periods=tested, refit_every=tested)
         yield window_of(events, city, replace(events[city], table=young, start=begin, end=end), plan, holdout)
 
 
