@@ -133,9 +133,10 @@ def window_row(window: Window, by_week: dict[str, np.ndarray]) -> dict[str, obje
     cutoff = window.plan.folds(window.records.events, CALENDAR)[0].cutoff
     spans = {name: (one.events.start, min(one.events.end, cutoff)) for name, one in window.others.items()}
     weeks = {name: len(CALENDAR.whole_periods(*span)) for name, span in spans.items() if span[0] < span[1]}
+    least = YEAR if window.least_periods is None else window.least_periods
     base = by_week[BASELINE].mean()
     skill = {name: 100 * (1 - by_week[name].mean() / base) for name in (LOCAL, CANDIDATE)}
-    learned = ", ".join(f"{name} {count}" for name, count in weeks.items())
+    learned = ", ".join(f"{name} {count}" for name, count in weeks.items() if count >= least)
     return {"city": window.city, "first_week": f"{cutoff:%Y-%m-%d}", "learned_from_weeks": learned, **skill}
 
 
