@@ -113,8 +113,9 @@ def score_fresh(data: Path) -> int:
     rows: list[tuple[object, ...]] = []
     each: list[dict[str, object]] = []
     for city, (end, weeks) in FRESH.items():
-        windows = list(first_half_years(events, city, pd.Timestamp(end), weeks, YEAR // 2))
-        parts = [weekly_deviances(replace(window, least_periods=None)) for window in windows]
+        young = first_half_years(events, city, pd.Timestamp(end), weeks, YEAR // 2)
+        windows = [replace(window, least_periods=None) for window in young]
+        parts = [weekly_deviances(window) for window in windows]
         each += [window_row(window, part) for window, part in zip(windows, parts, strict=True)]
         rows += rows_of("first half-year", city, joined(parts))
     plan = RollingOrigin(test_periods=YEAR, refit_every=YEAR // 2, end=FRESH["Toronto"][0])

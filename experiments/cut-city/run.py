@@ -1,7 +1,7 @@
 """Cut a city in two, forecast both halves with and without a halo, and compare with the uncut city.
 
 python experiments/cut-city/run.py
-    writes cut.csv, origin.json and the table of README.md
+    writes cut.csv, seeds.csv, origin.json and the tables of README.md
 """
 
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 import ilp_models as ilp
 from ilp_models.backtest.replay import BacktestData, replay
@@ -35,6 +36,7 @@ METHODS: dict[str, Forecaster] = {
     "level_share": ilp.LevelShare(),
     "lightgbm": ilp.LightGBM(),
 }
+SEEDS = range(2, 10)  # of the other simulated cities
 COLUMNS = ("city", "cells", "method", "design", "skill", "loss", "low", "high")
 
 
@@ -45,6 +47,8 @@ def main() -> int:
     rows = [row for name, events in cities.items() for row in compare(name, events)]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).round(4)
     table.to_csv(FOLDER / "cut.csv", index=False, lineterminator="\n")
+    seeds = pd.DataFrame([row for seed in SEEDS for row in seed_rows(seed)])
+    seeds.round(4).to_csv(FOLDER / "seeds.csv", index=False, lineterminator="\n")
     digests = {name: one.digest()[:16] for name, one in cities.items()}
     minutes = round((time.process_time() - began) / 60)
     facts = {"code": code, "data": digests, "cpu_minutes": minutes}
@@ -52,7 +56,7 @@ def main() -> int:
     made = f"Made with {code} in {minutes} CPU minutes. Data: {', '.join(f'{k} {v}' for k, v in digests.items())}."
     page = FOLDER / "README.md"
     text = page.read_text(encoding="utf-8")
-    for name, content in {"cut": as_markdown(table), "origin": made}.items():
+    for name, content in {"cut": as_markdown(table), "seeds": seeds_table(seeds), "origin": made}.items():
         pattern = MARKED.format(name)
         text = re.sub(pattern, lambda found, content=content: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL)
     page.write_text(text, encoding="utf-8")
@@ -61,9 +65,7 @@ def main() -> int:
 
 def compare(name: str, events: ilp.Events) -> list[tuple[object, ...]]:
     """Return skill and loss against the uncut city of each method and design, for all cells and those at the cut."""
-    border = round(float(events.table["x"].median()) / GRID.size) * GRID.size  # between two columns of cells
-    west = events.table["x"] < border
-    halves = [replace(events, table=events.table[side].reset_index(drop=True)) for side in (west, ~west)]
+    halves, border = cut(events)
     with tempfile.TemporaryDirectory() as folder:
         losses = score_designs(events, halves, Path(folder))
     rows: list[tuple[object, ...]] = []
@@ -81,6 +83,27 @@ def compare(name: str, events: ilp.Events) -> list[tuple[object, ...]]:
                 skill = 100 * (1 - own.sum() / base.sum())
                 rows.append((name, where, method, design, skill, *(loss if design != "uncut" else [np.nan] * 3)))
     return rows
+
+
+def cut(events: ilp.Events) -> tuple[list[ilp.Events], float]:
+    """Return the west and the east of a city, and the easting between them, which divides two columns of cells."""
+    border = round(float(events.table["x"].median()) / GRID.size) * GRID.size
+    west = events.table["x"] < border
+    return [replace(events, table=events.table[side].reset_index(drop=True)) for side in (west, ~west)], border
+
+
+def seed_rows(seed: int) -> list[dict[str, object]]:
+    """Return the loss of each method and design in another simulated city, over all cells."""
+    events = ilp.SimulatedCity(weeks=208, seed=seed).read()
+    with tempfile.TemporaryDirectory() as folder:
+        losses = score_designs(events, cut(events)[0], Path(folder))
+    total = {design: {key: one.to_numpy().sum() for key, one in found.items()} for design, found in losses.items()}
+    uncut = total.pop("uncut")
+    return [
+        {"seed": seed, "method": key, "design": design, "loss": 100 * (found[key] - uncut[key]) / uncut[BASELINE]}
+        for key in uncut
+        for design, found in total.items()
+    ]
 
 
 def score_designs(events: ilp.Events, halves: list[ilp.Events], folder: Path) -> dict[str, dict[str, pd.DataFrame]]:
@@ -147,6 +170,17 @@ def as_markdown(table: pd.DataFrame) -> str:
         lines.append(
             f"| {row['city']} | {row['cells']} | {row['method']} | {row['design']} | {row['skill']:.2f} | {loss} |"
         )
+    return "\n".join(lines)
+
+
+def seeds_table(table: pd.DataFrame) -> str:
+    """Return the mean loss over the other simulated cities; its interval is that of the mean, by Student's t."""
+    lines = ["| method | design | cities | loss against the uncut city, points |", "|---|---|---:|---|"]
+    for (method, design), part in table.groupby(["method", "design"], sort=False):
+        loss = part["loss"].to_numpy()
+        half = stats.t.ppf(0.975, len(loss) - 1) * loss.std(ddof=1) / np.sqrt(len(loss))
+        mean = loss.mean()
+        lines.append(f"| {method} | {design} | {len(loss)} | {mean:+.3f} [{mean - half:+.3f}, {mean + half:+.3f}] |")
     return "\n".join(lines)
 
 
