@@ -1,5 +1,6 @@
 """Test the robustness of explanations: interventional SHAP, refits on half of the periods, interactions."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -29,8 +30,10 @@ class RefitLearner(Protocol):
         """Return the design matrix and counts that the regression was fitted to."""
         ...
 
-    def refit_on(self, design: Design, counts: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> Any:
-        """Return the regressor refitted on the kept periods."""
+    def refits(
+        self, design: Design, counts: npt.NDArray[np.float32], selections: npt.NDArray[np.bool_]
+    ) -> Iterator[Any]:
+        """Yield the regressor refitted on the periods of each selection (selections, periods)."""
         ...
 
 
@@ -102,11 +105,11 @@ class PerturbationTrial:
         labels = _labels(design.columns)
         if method.costly:
             sample = sample[: max(1, self.sample // _CHEAPER)]
-        halves = self.half_samples(len(design.periods)) if len(design.periods) >= 2 * self.block else ()
+        count = self.refits if len(design.periods) >= 2 * self.block else 0
+        halves = replace(self, refits=count).half_samples(len(design.periods))
         refits = labels.copy()
-        for number, half in enumerate(halves, start=1):
-            refitted = method.for_estimator(learner.refit_on(design, counts, half))
-            refits[f"refit_{number}"] = _importance(refitted.attribute(sample)[0])
+        for number, estimator in enumerate(learner.refits(design, counts, halves), start=1):
+            refits[f"refit_{number}"] = _importance(method.for_estimator(estimator).attribute(sample)[0])
         perturbations, error, interactions = labels.head(0), float("nan"), pd.DataFrame()
         if isinstance(method, TreePathShap):
             other, start = interventional_values(method.estimator, sample, background)

@@ -53,9 +53,10 @@ class RefittableForecaster(FakeForecaster):
     def training_data(self):
         return self.past, self.counts
 
-    def refit_on(self, design, counts, kept):
-        rows = np.repeat(kept, counts[0].size)
-        return self.make().fit(design.values[rows], counts.reshape(-1)[rows])
+    def refits(self, design, counts, selections):
+        for selected in selections:
+            rows = np.repeat(selected, counts[0].size)
+            yield self.make().fit(design.values[rows], counts.reshape(-1)[rows])
 
 
 def boosted(trees=20, leaves=15, **settings):

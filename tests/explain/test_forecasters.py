@@ -96,10 +96,10 @@ def test_forbidden_column_is_flagged_by_name(make, history):
 def test_training_data_refit_to_the_same_model(history):
     for forecaster in (trees().fit(history), trees(offset=LevelShare()).fit(history)):
         design, counts = forecaster.training_data()
-        again = forecaster.refit_on(design, counts, np.ones(len(counts), dtype=bool))
+        even = np.arange(len(counts)) % 2 == 0
+        again, half = forecaster.refits(design, counts, np.stack([np.ones_like(even), even]))
         rows = design.values[::17]
         assert again.predict(rows) == pytest.approx(forecaster.estimator_.predict(rows))
-        half = forecaster.refit_on(design, counts, np.arange(len(counts)) % 2 == 0)
         assert np.abs(half.predict(rows) - again.predict(rows)).max() > 1e-4
         assert forecaster.estimator_.predict(rows) == pytest.approx(again.predict(rows))
 
@@ -109,9 +109,8 @@ def test_training_data_of_several_leads_has_all_of_them(history):
     design, counts = forecaster.training_data()
     lead = [column.name for column in design.columns].index("lead")
     assert set(design.values[:, lead]) == {1, 2, 3}
-    assert forecaster.refit_on(design, counts, np.ones(len(counts), dtype=bool)).predict(
-        design.values[::11]
-    ) == pytest.approx(forecaster.estimator_.predict(design.values[::11]))
+    (again,) = forecaster.refits(design, counts, np.ones((1, len(counts)), dtype=bool))
+    assert again.predict(design.values[::11]) == pytest.approx(forecaster.estimator_.predict(design.values[::11]))
     assert Explain(refits=2, sample=20, background=10).run(forecaster, ahead(history)).additivity_error <= 1e-6
 
 

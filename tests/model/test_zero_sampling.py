@@ -107,10 +107,24 @@ def test_shares_outside_0_and_1_are_refused(share, history):
         PooledLightGBM(None, FAMILIES, zero_share=share).training_sample(history, "here")
 
 
-def test_a_refit_on_half_of_the_periods_uses_half_of_the_sample(history):
+def test_refits_on_two_halves_of_the_periods_share_one_sample(history):
     model = LightGBM(FAMILIES, LevelShare(), **SMALL | {"max_zeros": 2000, "bagging_fraction": 1}).fit(history)
     design, counts = model.training_data()
-    half = np.arange(len(counts)) % 2 == 0
-    root = model.refit_on(design, counts, half).booster_.trees_to_dataframe()["count"].iloc[0]
-    kept = counts[half]
-    assert root == pytest.approx((kept > 0).sum() + 2000 / (counts == 0).sum() * (kept == 0).sum(), abs=1)
+    even = np.arange(len(counts)) % 2 == 0
+    refits = model.refits(design, counts, np.stack([even, ~even, np.ones_like(even)]))
+    first, second, whole = (one.booster_.trees_to_dataframe()["count"].iloc[0] for one in refits)
+    assert first + second == whole == pytest.approx((counts > 0).sum() + 2000, abs=1)
+    share = 2000 / (counts == 0).sum()
+    for found, kept in ((first, counts[even]), (second, counts[~even])):
+        drawn = share * (kept == 0).sum()
+        assert found - (kept > 0).sum() == pytest.approx(drawn, abs=3 * np.sqrt(drawn / 2))
+
+
+def test_a_refit_learns_from_the_counts_of_its_periods_alone(history):
+    model = LightGBM(FAMILIES, LevelShare(), **SMALL | {"max_zeros": None}).fit(history)
+    design, counts = model.training_data()
+    early = np.arange(len(counts)) < len(counts) // 2
+    changed = np.where(early[:, None, None], counts, counts + 5)
+    refits = [next(iter(model.refits(design, one, early[None]))) for one in (counts, changed)]
+    assert refits[0].booster_.model_to_string() == refits[1].booster_.model_to_string()
+    assert refits[0].booster_.model_to_string() != model.estimator_.booster_.model_to_string()

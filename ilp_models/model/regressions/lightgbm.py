@@ -201,24 +201,51 @@ class LightGBM(RegressionForecaster):
     def _taken_rows(
         self, design: Design, observed: npt.NDArray[np.float32], taken: slice | npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
-        return self._sample(design, observed, taken, self._zero_share(observed[taken]))
+        return self._weighted_rows(design, observed, *self._sample(design, observed, taken))
 
-    def refit_on(self, design: Design, counts: npt.NDArray[np.float32], selected_periods: npt.NDArray[np.bool_]) -> Any:
-        """Return a new regressor, fitted to some of the training periods with the share of empty units of the fit."""
+    def refits(
+        self, design: Design, counts: npt.NDArray[np.float32], selections: npt.NDArray[np.bool_]
+    ) -> Iterator[Any]:
+        """Yield a new regressor for each selection of training periods (selections, periods), fitted to these.
+
+        All learn from parts of the sample of the fit, whose values are binned once.
+        """
+        if not self._reads_columns:
+            yield from super().refits(design, counts, selections)
+            return
         observed = counts.reshape(-1)
-        rows = self._in_order(len(observed), np.flatnonzero(np.repeat(selected_periods, counts[0].size)))
-        return self._learn(*self._sample(design, observed, rows, self._zero_share(observed)))
+        rows, inverse = self._sample(design, observed, self._in_order(len(observed), slice(None)))
+        periods = np.arange(len(observed))[rows] // counts[0].size
+        regressor = self._new_regressor()
+        with learner_errors("fit", regressor):
+            bins = regressor.bins(*self._weighted_rows(design, observed, rows, inverse))
+        for selected in selections:
+            regressor = self._new_regressor()
+            with learner_errors("fit", regressor):
+                regressor.fit_bins(bins.subset(np.flatnonzero(selected[periods])))
+            yield regressor
 
     def _sample(
-        self, design: Design, observed: npt.NDArray[np.float32], taken: slice | npt.NDArray[np.int64], share: float
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
-        """Return columns, rates and weights of some rows, with a share of those without events."""
+        self, design: Design, observed: npt.NDArray[np.float32], taken: slice | npt.NDArray[np.int64]
+    ) -> tuple[slice | npt.NDArray[np.int64], npt.NDArray[np.float64] | None]:
+        """Return some rows with a share of those without events, and the weights of the sample; None if it has all."""
+        share = self._zero_share(observed[taken])
         if share == 1:
-            return super()._taken_rows(design, observed, taken)
+            return taken, None
         rows = np.arange(len(observed))[taken]
         sampled, inverse = sample_zeros(observed[rows], design.log_offset[rows], share, self._start())
-        values, rates, weights = super()._taken_rows(design, observed, rows[sampled])
-        return values, rates, self._joint_weights(weights, inverse)
+        return rows[sampled], inverse
+
+    def _weighted_rows(
+        self,
+        design: Design,
+        observed: npt.NDArray[np.float32],
+        rows: slice | npt.NDArray[np.int64],
+        inverse: npt.NDArray[np.float64] | None,
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
+        """Return columns, rates and weights of sampled rows."""
+        values, rates, weights = super()._taken_rows(design, observed, rows)
+        return values, rates, weights if inverse is None else self._joint_weights(weights, inverse)
 
     def _joint_weights(
         self, weights: npt.NDArray[Any] | None, inverse: npt.NDArray[np.float64]

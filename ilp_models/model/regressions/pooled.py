@@ -305,10 +305,12 @@ class PooledLightGBM(LightGBM):
             self.dispersion_ = self.offset_.dispersion_
         self.estimators_[step] = self._adapted()
 
-    def refit_on(self, design: Design, counts: npt.NDArray[np.float32], selected_periods: npt.NDArray[np.bool_]) -> Any:
-        """Return a regressor that is adapted to some of the training periods."""
+    def refits(
+        self, design: Design, counts: npt.NDArray[np.float32], selections: npt.NDArray[np.bool_]
+    ) -> Iterator[Any]:
+        """Yield a regressor for each selection of training periods, adapted to these."""
         self.start_ = self.pooled_.trees[0]
-        return super().refit_on(design, counts, selected_periods)
+        return super().refits(design, counts, selections)
 
     def _learn(self, values: npt.NDArray[Any], rates: npt.NDArray[Any], weights: npt.NDArray[Any] | None) -> Any:
         return self._adapted(values, rates, weights)

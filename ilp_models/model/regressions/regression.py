@@ -208,10 +208,13 @@ class RegressionForecaster(Forecaster):
         together = [step for step, one in self.estimators_.items() if one is estimator]
         return self._training_rows(together)
 
-    def refit_on(self, design: Design, counts: npt.NDArray[np.float32], selected_periods: npt.NDArray[np.bool_]) -> Any:
-        """Return a new regressor, fitted to some of the training periods."""
-        rows = np.flatnonzero(np.repeat(selected_periods, counts[0].size))
-        return self._regress(design, counts.reshape(-1), rows)
+    def refits(
+        self, design: Design, counts: npt.NDArray[np.float32], selections: npt.NDArray[np.bool_]
+    ) -> Iterator[Any]:
+        """Yield a new regressor for each selection of training periods (selections, periods), fitted to these."""
+        for selected in selections:
+            rows = np.flatnonzero(np.repeat(selected, counts[0].size))
+            yield self._regress(design, counts.reshape(-1), rows)
 
     def _regress(self, design: Design, observed: npt.NDArray[np.float32], rows: slice | npt.NDArray[np.int64]) -> Any:
         return self._learn(*self._rows(design, observed, rows))
