@@ -26,6 +26,7 @@ from ilp_models.model.regressions.training_sample import TrainingSample
 
 _FORCES: Final = (1, 4, 16)
 _QUICK: Final = (1, 2)
+_WHOLE: Final = (1, 2)  # jurisdictions with a complete audit
 _WEEKS: Final = 156
 _KINDS: Final = 4  # crime types of the simulated city
 _SIDE_KM: Final = 20  # 1,600 cells of 500 m
@@ -56,11 +57,12 @@ def measure(*, quick: bool) -> list[Figure]:
     units = (side * 2) ** 2 * weeks * _KINDS
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        _write_options(home, max(forces), forces, side, weeks)
+        _write_options(home, max(forces), {*forces, *_WHOLE}, side, weeks)
         one = {count: _run(home, "forecast", count, workers=1) for count in forces}
         many = forces[-1]  # so that the start of the command, which no worker shares, counts little
         two = _run(home, "forecast", many, workers=2)
-        whole = _run(home, "weekly", 1, workers=1, settings=() if not quick else ("backtest.test_periods=5",))
+        settings = ("backtest.test_periods=5",) if quick else ()
+        whole = {count: _run(home, "weekly", count, workers=1, settings=settings) for count in _WHOLE}
     each = f"{(side * 2) ** 2:,} cells x {weeks} weeks x {_KINDS} types a jurisdiction"
     rows = [
         Figure(
@@ -99,32 +101,41 @@ def measure(*, quick: bool) -> list[Figure]:
             note="on two cores; they must be idle",
         )
     )
-    times = _NATION_CELLS * _WEEKS * _KINDS / units
-    hours = whole["seconds"] * times / (_NATION_WORKERS * _CORES) / 3600
-    rows.append(
-        Figure(
-            "nation, weekly with audit, extrapolated",
-            hours,
-            "h",
-            Goal(high=_NIGHT_HOURS),
-            note=(
-                f"{_NATION_CELLS:,} cells x {_WEEKS} weeks x {_KINDS} types, "
-                f"{whole['events'] * times / 1e6:.0f} million events, "
-                f"{_NATION_WORKERS} workers of {_CORES} cores; "
-                f"measured: {whole['seconds']:.0f} s and {whole['peak_mb']:,} MB for {each}"
-            ),
-        )
-    )
+    rows.append(_night(whole, speed, units, each))
     rows.append(
         Figure(
             "nation, memory of a weekly run",
-            whole["peak_mb"],
+            max(one["peak_mb"] for one in whole.values()),
             "MB",
             Goal(high=_WORKER_MB / _CORES),
             note=f"a core's share of a worker of {_WORKER_MB:,} MB; {each}",
         )
     )
     return [*rows, _pooled_fit(side, weeks, forces)]
+
+
+def _night(whole: dict[int, dict[str, Any]], gain: float, units: int, each: str) -> Figure:
+    """Return the time of a nation, from the slopes of what workers do at once and what the command does alone."""
+    few, many = _WHOLE
+    alone = {count: whole[count]["seconds"] - whole[count]["inside"] for count in _WHOLE}
+    slope = (alone[many] - alone[few]) / (many - few)
+    inside = whole[many]["inside"] / many
+    jurisdictions = _NATION_CELLS * _WEEKS * _KINDS / units
+    at_once = _NATION_WORKERS * _CORES * gain / 2  # the gain of two workers is that of two cores of one machine
+    events = whole[many]["events"] / many * jurisdictions
+    seconds = alone[few] + slope * (jurisdictions - few) + inside * jurisdictions / at_once
+    return Figure(
+        "nation, weekly with audit, extrapolated",
+        seconds / 3600,
+        "h",
+        Goal(high=_NIGHT_HOURS),
+        n=many,
+        note=(
+            f"{jurisdictions:.0f} jurisdictions, {events / 1e6:.0f} million events, {_NATION_WORKERS} workers of "
+            f"{_CORES} cores; measured: {inside:.0f} s in the process of a jurisdiction, of which {at_once:.1f} run at "
+            f"once, and {slope:.1f} s in the command; {each}"
+        ),
+    )
 
 
 def _pooled_fit(side: int, weeks: int, forces: tuple[int, ...]) -> Figure:
@@ -183,7 +194,7 @@ def _west(side: int, seed: int) -> int:
     return 200_000 + 1000 * side * seed
 
 
-def _write_options(home: Path, most: int, forces: tuple[int, ...], side: int, weeks: int) -> None:
+def _write_options(home: Path, most: int, forces: set[int], side: int, weeks: int) -> None:
     """Write the files of all jurisdictions, and of a region for each number of them."""
     for group in ("jurisdiction", "region"):
         (home / "mine" / group).mkdir(parents=True)
@@ -214,4 +225,5 @@ def _run(home: Path, task: str, count: int, *, workers: int, settings: tuple[str
     runs = record["jurisdictions"]
     intakes = [json.loads(Path(one["folder"], "intake.json").read_text(encoding="utf-8")) for one in runs]
     events = sum(one["rows_kept"] for one in intakes)
-    return {"seconds": seconds, "peak_mb": max(one["peak_mb"] for one in runs), "events": events}
+    inside = sum(one["seconds"] for one in runs)
+    return {"seconds": seconds, "inside": inside, "peak_mb": max(one["peak_mb"] for one in runs), "events": events}

@@ -110,14 +110,17 @@ def run_jurisdiction(job: JurisdictionRun) -> JurisdictionResult:
         return JurisdictionResult(job.name, RunState.FAILED, job.folder, str(error), register=job.register)
 
 
-def finished_run(latest: Path, fingerprint: str) -> Path | None:
-    """Return the folder of the latest run if it finished with this fingerprint."""
+def finished_run(job: JurisdictionRun, state: RunState) -> JurisdictionResult | None:
+    """Return the latest run of a jurisdiction, with its time and memory, if it finished with the job's fingerprint."""
     try:
-        folder = latest.resolve(strict=True)
+        folder = (Path(job.folder).parent / "latest").resolve(strict=True)
         record = json.loads(file_in_folder(folder, RECORD).read_text(encoding="utf-8"))
-    except (OSError, RecursionError, StorageError, ValueError):
+        if record["fingerprint"] != job.fingerprint:
+            return None
+        seconds, peak, attempts = float(record["seconds"]), int(record["peak_mb"]), int(record["attempts"])
+    except (KeyError, OSError, RecursionError, StorageError, TypeError, ValueError):
         return None
-    return folder if isinstance(record, dict) and record.get("fingerprint") == fingerprint else None
+    return JurisdictionResult(job.name, state, str(folder), "", seconds, peak, attempts, job.register)
 
 
 def main(memory_mb: int | None = None) -> None:

@@ -1,5 +1,7 @@
 """Find the records of neighbours: a jurisdiction names its neighbours, and their files say where the records are."""
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,38 +13,70 @@ from ilp_models.cli.help import find_options
 from ilp_models.cli.instantiate import build_parts
 from ilp_models.cli.jurisdiction import JURISDICTION
 from ilp_models.cli.settings import Settings
+from ilp_models.domain.region_plan import key_of
 
 _UNUSABLE: Final = "ilp_models.data.neighbours.UnusableRecords"  # by its name, because a command must start fast
+DATA: Final = "data"  # the group of settings that say where records come from
 _SCHEME: Final = "crime_scheme"  # of the crime types; records of neighbours get that of the jurisdiction
 
 
 def with_neighbours(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """Return the settings of a task with the data declarations of the neighbours instead of their names."""
+    """Return the settings of a task with the data declarations of the neighbours instead of their names.
+
+    Instead of a name, an entry can give settings of the records, as typed in a command: ``{north: [data.weeks=60]}``.
+    """
     node = config.get("neighbours")
     names = node.get("jurisdictions") if isinstance(node, dict) else None
     if isinstance(names, str):
         msg = f"neighbours.jurisdictions={names} must be a list of names of files in jurisdiction/, such as [{names}]."
         raise UsageError(msg)
-    if isinstance(names, list) and settings.jurisdiction in names:
+    words = words_by_name(names)
+    if settings.jurisdiction in words:
         msg = f"neighbours.jurisdictions names {settings.jurisdiction}, which is the jurisdiction itself. Remove it."
         raise UsageError(msg)
-    if not isinstance(names, list) or not names or not isinstance(node, dict):
+    if not words or not isinstance(node, dict):
         return config
-    own = config.get("data")
-    scheme = own.get(_SCHEME) if isinstance(own, dict) else None
-    declared = {str(name): _usable(str(name), settings, scheme) for name in names}
+    data = config.get(DATA)
+    scheme = data.get(_SCHEME) if isinstance(data, dict) else None
+    declared = {name: _usable(name, settings, scheme, own) for name, own in words.items()}
     return {**config, "neighbours": {**node, "jurisdictions": declared}}
 
 
-def _usable(name: str, settings: Settings, scheme: Any) -> Any:
+def setting_of(words: Mapping[str, Sequence[str]]) -> str:
+    """Return the setting of a command that names neighbours, with settings of their records."""
+    each = [f"{{{name}:[{','.join(map(_quoted, own))}]}}" if own else name for name, own in words.items()]
+    return f"neighbours.jurisdictions=[{','.join(each)}]"
+
+
+def _quoted(word: str) -> str:
+    """Return a text in quotes, as Hydra reads it; backslashes count only before a quote."""
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), word) + "'"
+
+
+def words_by_name(names: Any) -> dict[str, tuple[str, ...]]:
+    """Return the settings of the records of each neighbour; nothing where their declarations are already there."""
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in names if isinstance(names, list) else []:
+        for name, words in (entry if isinstance(entry, dict) else {entry: []}).items():
+            if not isinstance(words, list) or not all(key_of(str(word)) == DATA for word in words):
+                msg = (
+                    f"neighbours.jurisdictions has {name}: {words}, which must be a list of settings of the group "
+                    f"{DATA}, such as [data.weeks=60]."
+                )
+                raise UsageError(msg)
+            found[str(name)] = tuple(map(str, words))
+    return found
+
+
+def _usable(name: str, settings: Settings, scheme: Any, own: Sequence[str]) -> Any:
     """Return the data declaration of a neighbour; if its settings are wrong, one whose records cannot be read."""
     _check_name(name, settings)
-    words = (f"{JURISDICTION}={name}",)
-    one = replace(settings, overrides=words)
-    one.check_hydra()  # also that the file of the user is not hidden by a packaged one
+    replace(settings, overrides=(f"{JURISDICTION}={name}",)).check_hydra()  # no packaged file hides that of the user
+    one = replace(settings, overrides=(f"{JURISDICTION}={name}", *own))
     try:
+        one = one.with_additions()
         with one.fitted_to(name) as fitted:
-            declared: Any = OmegaConf.to_container(fitted.compose(words).data, resolve=True)
+            declared: Any = OmegaConf.to_container(fitted.compose(one.overrides).data, resolve=True)
         if scheme is not None and _SCHEME in declared:
             declared[_SCHEME] = scheme
         build_parts({"data": declared})

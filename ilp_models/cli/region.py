@@ -4,7 +4,7 @@ import difflib
 import glob
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,8 +21,9 @@ from ilp_models.cli.help import find_keys, find_options
 from ilp_models.cli.instantiate import resolve
 from ilp_models.cli.jurisdiction import JURISDICTION
 from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_jurisdiction
-from ilp_models.cli.neighbours import with_neighbours
+from ilp_models.cli.neighbours import DATA, setting_of, with_neighbours, words_by_name
 from ilp_models.cli.settings import ONLY_OF, Settings
+from ilp_models.cli.status import require_failure
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.digest import digest_of, file_digest
 from ilp_models.domain.errors import NotRunError, StorageError
@@ -31,6 +32,7 @@ from ilp_models.domain.region import JurisdictionResult, RunState
 from ilp_models.domain.region_plan import OWN, RegionPlan, as_setting, key_of
 
 _COMPUTE: Final = "compute"
+_STATED: Final = "exit_code"  # a setting of tasks that write a status
 REGISTER_NAME: Final = "register.jsonl"  # by default, in the folder of a jurisdiction
 # neither where results go nor what a run itself appends to
 _NO_RESULT: Final = ("output", "name", "hydra", "compute", "tracking", "store", "trials", "register", "exit_code")
@@ -63,9 +65,8 @@ class RegionRun:
             except BROKEN as error:
                 results[name] = JurisdictionResult(name, RunState.FAILED, "", error_message(error)[0])
                 continue
-            finished = finished_run(self.output / name / self.settings.task / "latest", job.fingerprint)
-            reused = JurisdictionResult(name, RunState.REUSED, str(finished or ""), register=job.register)
-            if finished is None or not self.readable(reused):
+            reused = finished_run(job, RunState.REUSED)
+            if reused is None or not self.readable(reused):
                 jobs.append(job)
             else:
                 results[name] = reused
@@ -73,7 +74,14 @@ class RegionRun:
         with NamedTemporaryFile(prefix=".client-", dir=self.output) as mark:
             marked = [replace(job, mark=mark.name, home=str(Path.cwd())) for job in jobs]
             results |= {one.name: one for one in run_all(marked, compute)}
+        self._state_failures(results.values())
         return [results[name] for name in self.plan.jurisdictions]
+
+    def _state_failures(self, results: Iterable[JurisdictionResult]) -> None:
+        """Write the status of runs that failed where the task has one: a run may have been stopped, or not begun."""
+        for one in results:
+            if one.state is RunState.FAILED and _STATED in self.settings.compose(()):
+                require_failure(self.output / one.name / str(self.settings.task), one.folder, one.error)
 
     def _words(self, name: str) -> tuple[str, ...]:
         """Return the settings of one jurisdiction: shared ones, its exceptions, then those of the command."""
@@ -95,9 +103,12 @@ class RegionRun:
         one = replace(self.settings, overrides=words).with_additions()
         try:
             with one.fitted_to(name) as fitted:
-                composed = fitted.compose((*one.overrides, output))
-                plain = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-                config = with_neighbours(resolve(plain), one)
+                config = _resolved(fitted, (*one.overrides, output))
+                beyond = self._neighbours(config)
+                if beyond:
+                    one = replace(one, overrides=(*one.overrides, beyond))
+                    config = _resolved(replace(fitted, overrides=one.overrides), (*one.overrides, output))
+                config = with_neighbours(config, one)
         except HydraException as error:
             with suppress(Exception):  # a failing hint must not hide the error
                 error.add_note(self._moved(error, one.suggest()))
@@ -107,12 +118,26 @@ class RegionRun:
         words = (task, *one.overrides, output, *self.flags)
         return JurisdictionRun(name, words, str(folder), fingerprint(config), register, self.plan.memory_mb)
 
+    def _neighbours(self, config: Mapping[str, Any]) -> str:
+        """Return a setting by which the run reads the records of neighbours as the region reads them; empty if none."""
+        node = config.get("neighbours")
+        words = words_by_name(node.get("jurisdictions") if isinstance(node, Mapping) else None)
+        for name in set(words) & set(self.plan.jurisdictions):
+            words[name] += tuple(word for word in self._words(name) if key_of(word) == DATA)
+        return setting_of(words) if any(words.values()) else ""
+
     def _moved(self, error: Exception, hint: str) -> str:
         """Return a hint, with where a shared setting belongs that only the options of some jurisdictions have."""
         words = [word for word in self.plan.settings if _group(word) in str(error)]
         if not words or not hint.startswith(ONLY_OF):
             return hint
         return f"{hint} Or move {words[0]} from settings of the region to exceptions of jurisdictions that have it."
+
+
+def _resolved(settings: Settings, words: Sequence[str]) -> dict[str, Any]:
+    """Return the settings that some words compose, without those of Hydra."""
+    composed = settings.compose(tuple(words))
+    return resolve(OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"]))
 
 
 def run_all(jobs: Sequence[JurisdictionRun], compute: Compute) -> list[JurisdictionResult]:
@@ -130,13 +155,8 @@ def run_all(jobs: Sequence[JurisdictionRun], compute: Compute) -> list[Jurisdict
 
 def _finished(jobs: Sequence[JurisdictionRun]) -> tuple[list[JurisdictionResult], list[JurisdictionRun]]:
     """Return the results of the jobs that finished, and the other jobs."""
-    runs = {job.name: finished_run(Path(job.folder).parent / "latest", job.fingerprint) for job in jobs}
-    found = [
-        JurisdictionResult(job.name, RunState.DONE, str(runs[job.name]), register=job.register)
-        for job in jobs
-        if runs[job.name] is not None
-    ]
-    return found, [job for job in jobs if runs[job.name] is None]
+    runs = [(job, finished_run(job, RunState.DONE)) for job in jobs]
+    return [run for _, run in runs if run is not None], [job for job, run in runs if run is None]
 
 
 def fingerprint(config: Mapping[str, Any]) -> str:

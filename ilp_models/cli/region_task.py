@@ -130,8 +130,8 @@ def run_region(  # noqa: PLR0913 - what runs, with which settings, and where
     ------
     InputError
         If the task takes no region, if there is no such file, or if a setting is unknown or cannot be set for a region.
-    NotRunError
-        If the scheduler of a cluster is lost, or has no worker.
+    StorageError
+        If the scheduler of a cluster does not answer or has no worker, or if a worker has another version.
 
     Examples
     --------

@@ -89,6 +89,19 @@ def record_failure(folder: Path, run: Path, line: str, code: int) -> None:
         RunStatus("failed", str(run), _now(), code, reasons=(_short(line),)).write(folder)
 
 
+def require_failure(folder: Path, run: str, line: str) -> None:
+    """Write the status of a run that failed, unless the run itself wrote it: it may have been stopped, or not begun."""
+    try:
+        written = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        if run and (written["state"], written["run"]) == ("failed", run):
+            return
+    except (KeyError, OSError, RecursionError, TypeError, ValueError):
+        pass  # no status, or one that cannot be read
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    record_failure(folder, Path(run), line, 1)
+
+
 def _short(text: str) -> str:
     line = printable(" ".join(text.split()))
     if len(line) <= _LENGTH:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from dask import config
@@ -81,7 +82,8 @@ class DaskCluster:
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], description: str) -> list[Result]:
         """Return the function's result for each task, in the order of the tasks.
 
-        Raises NotRunError if a worker has other code than the client, or was lost twice with the same task.
+        Raises StorageError before any task if a worker has other code than the client. Raises NotRunError if a worker
+        with other code joined later, or if one was lost twice with the same task.
         """
         if not tasks:
             return []
@@ -89,7 +91,8 @@ class DaskCluster:
         with config.set(_SCHEDULER), self._client() as client:
             try:
                 _check_versions(client)
-                futures = client.map(function, list(tasks), pure=False)
+                checked = partial(_run_with_same_code, function, _own_digest())
+                futures = client.map(checked, list(tasks), pure=False)
                 return _results(futures, description)
             except (CommClosedError, FutureCancelledError) as error:
                 msg = "The connection to the Dask scheduler was lost. Start the scheduler, and run the command again."
@@ -160,7 +163,7 @@ def _own_digest() -> str:
 
 
 def _check_versions(client: Client) -> None:
-    """Raise NotRunError unless all workers have the code, the default settings and the libraries of the client."""
+    """Raise StorageError unless all workers have the code, the default settings and the libraries of the client."""
     own = _own_digest()
     others = {address: digest for address, digest in client.run(program_digest).items() if digest != own}
     if others:
@@ -169,4 +172,15 @@ def _check_versions(client: Client) -> None:
             f"{len(others)} worker(s) have another version of ilp_models or its libraries, first {address} "
             f"(digest {str(digest)[:16]}, here {own[:16]}). Install the same version and lock file on all of them."
         )
+        raise StorageError(msg)
+
+
+def _run_with_same_code(function: Callable[[Task], Result], digest: str, task: Task) -> Result:
+    """Return the result of a task; NotRunError on a worker that joined after the check and has other code."""
+    if program_digest() != digest:
+        msg = (
+            f"A worker that joined later has another version of ilp_models or its libraries (digest "
+            f"{program_digest()[:16]}, here {digest[:16]}). Install the same version and lock file on all of them."
+        )
         raise NotRunError(msg)
+    return function(task)

@@ -68,14 +68,17 @@ def write_contribution(
     written: dict[str, str] = {}
     if not reasons:
         cutoffs = [fold.cutoff for fold in backtest.folds(events, calendar) if fold.refit]
-        try:
-            for cutoff in dict.fromkeys([*cutoffs, study.cutoff]):
+        why = ""
+        for cutoff in dict.fromkeys([*cutoffs, study.cutoff]):
+            try:
                 sample = forecaster.training_sample(_history(study, cutoff, kinds), name)
-                (folder / SAMPLES).mkdir(exist_ok=True)
-                written[cutoff.isoformat()] = f"{cutoff.strftime(_STAMP)}.{sample.ending}"
-                sample.write(folder / SAMPLES / written[cutoff.isoformat()])
-        except NotRunError as error:
-            reasons.append(str(error))
+            except NotRunError as error:  # at an early cutoff the records may be too short, and later long enough
+                why = str(error)
+                continue
+            (folder / SAMPLES).mkdir(exist_ok=True)
+            written[cutoff.isoformat()] = f"{cutoff.strftime(_STAMP)}.{sample.ending}"
+            sample.write(folder / SAMPLES / written[cutoff.isoformat()])
+        reasons += [] if written else [why]
     known = events.select_types(kinds).known_at(calendar.earlier(study.cutoff, study.record_lag))
     facts = {"jurisdiction": name, "left_out": "; ".join(reasons), "records": 0 if reasons else len(known)}
     facts |= {"types_left_out": left_out, "cutoffs": list(written), "samples": list(written.values())}

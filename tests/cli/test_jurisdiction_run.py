@@ -28,8 +28,10 @@ def test_a_process_that_the_system_stops_is_started_once_more_in_another_folder(
     result = JurisdictionRun("north", ("forecast",), str(home), "f").run()
     assert (result.state, result.attempts, result.peak_mb) == (RunState.DONE, 2, 321)
     assert started == ["run", "run-2"]
-    assert finished_run(Path(result.folder), "f") == tmp_path / "run-2"
-    assert finished_run(Path(result.folder), "g") is None
+    (tmp_path / "latest").symlink_to(result.folder)
+    reused = finished_run(JurisdictionRun("north", ("forecast",), str(home), "f"), RunState.REUSED)
+    assert reused == replace(result, state=RunState.REUSED)  # with the time and memory that it took
+    assert finished_run(JurisdictionRun("north", ("forecast",), str(home), "g"), RunState.REUSED) is None
     monkeypatch.setattr(jurisdiction_run, "_start", lambda *_: (-9, "", 0))
     result = JurisdictionRun("north", ("forecast",), str(home), "f").run()
     assert (result.state, result.attempts) == (RunState.FAILED, 2)
@@ -61,10 +63,19 @@ def test_an_error_of_the_system_does_not_stop_the_other_jurisdictions(monkeypatc
 
 
 def test_a_damaged_record_counts_as_not_finished(tmp_path):
-    assert finished_run(tmp_path / "none", "f") is None
-    for text in ("", "[1]", "{}", '{"fingerprint": null}'):
-        (tmp_path / "jurisdiction.json").write_text(text)
-        assert finished_run(tmp_path, "f") is None
+    job = JurisdictionRun("north", ("forecast",), str(tmp_path / "run"), "f")
+    assert finished_run(job, RunState.DONE) is None
+    (tmp_path / "latest").mkdir()
+    for text in (
+        "",
+        "[1]",
+        "{}",
+        '{"fingerprint": null}',
+        '{"fingerprint": "f"}',
+        '{"fingerprint": "f", "seconds": []}',
+    ):
+        (tmp_path / "latest" / "jurisdiction.json").write_text(text)
+        assert finished_run(job, RunState.DONE) is None
 
 
 @pytest.mark.slow

@@ -1,9 +1,12 @@
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from ilp_models.cli.app import find_configs
 from ilp_models.cli.errors import UsageError
 from ilp_models.cli.instantiate import build_parts
-from ilp_models.cli.neighbours import with_neighbours
+from ilp_models.cli.neighbours import setting_of, with_neighbours
 from ilp_models.cli.settings import Settings
 from ilp_models.data.neighbours import Neighbours
 from ilp_models.data.simulated.city import SimulatedCity
@@ -25,6 +28,33 @@ def test_neighbours_get_the_crime_type_scheme_of_the_jurisdiction():
     declared = with_neighbours(config, Settings(find_configs(), "monitor"))["neighbours"]["jurisdictions"]
     assert declared["toronto"]["crime_scheme"] == "iccs"
     assert "crime_scheme" not in declared["simulated_east"]  # its class has no such setting
+
+
+def test_settings_of_the_records_of_a_neighbour():
+    settings = Settings(find_configs(), "forecast")
+    named = [{"simulated_east": ["data.weeks=60", "data.seed=9"]}, "simulated_west"]
+    declared = with_neighbours({"neighbours": {"jurisdictions": named}}, settings)["neighbours"]["jurisdictions"]
+    assert (declared["simulated_east"]["weeks"], declared["simulated_east"]["seed"]) == (60, 9)
+    both = ["simulated_east", "simulated_west"]
+    plain = with_neighbours({"neighbours": {"jurisdictions": both}}, settings)["neighbours"]["jurisdictions"]
+    assert declared["simulated_west"] == plain["simulated_west"]
+    assert declared["simulated_east"] == plain["simulated_east"] | {"weeks": 60, "seed": 9}
+
+
+@pytest.mark.parametrize("own", ["data.weeks=60", None, ["grid.size=500"], [3]])
+def test_other_settings_of_a_neighbour_are_refused(own):
+    config = {"neighbours": {"jurisdictions": [{"simulated_east": own}]}}
+    with pytest.raises(
+        UsageError, match=r"^neighbours\.jurisdictions has simulated_east: .* must be a list of settings"
+    ):
+        with_neighbours(config, Settings(find_configs(), "forecast"))
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["C"], exclude_characters="$"), min_size=1), max_size=3))
+@example(["data.filters.note='it\\'s'", "data.path=C:\\", "data.x=[a, 'b']"])
+def test_hydra_reads_the_words_that_were_written(words):
+    parsed = OverridesParser.create().parse_override(setting_of({"north": words, "south": []}))
+    assert parsed.value() == [{"north": words} if words else "north", "south"]
 
 
 @pytest.mark.parametrize("config", [{}, {"neighbours": {"jurisdictions": []}}, {"neighbours": None}])

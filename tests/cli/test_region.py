@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from ilp_models.cli import jurisdiction_run
 from ilp_models.cli.app import App, find_configs
 from ilp_models.cli.jurisdiction_run import JurisdictionRun
+from ilp_models.cli.neighbours import with_neighbours
 from ilp_models.cli.region import RegionRun, fingerprint, run_all
 from ilp_models.cli.settings import Settings
 from ilp_models.compute.local import LocalProcesses
@@ -19,6 +21,7 @@ from ilp_models.domain.region_plan import RegionPlan
 from ilp_models.pipeline.region import is_readable
 
 SMALL = ("model=[ewma]", "forecaster=ewma", "tracking=memory", "export.formats=[parquet,csv]")
+RECORD_OF_NORTH = '{"fingerprint": "north", "seconds": 1.5, "peak_mb": 300, "attempts": 1}'
 NORTH_WORDS = ("model=[ewma]", "grid.size=750")
 
 
@@ -67,6 +70,38 @@ def test_the_command_of_each_jurisdiction(options):
     assert not any(word.startswith(("region=", "name=", "audit.")) or word == "compute=dask" for word in north.words)
     assert [one.state for one in results] == [RunState.DONE] * 2
     assert north.fingerprint != south.fingerprint
+
+
+def test_records_of_a_neighbour_are_read_with_the_settings_that_it_has_in_the_region(options):
+    own = ["data.seed=9", "data.crime_types.burglary.yearly=700"]
+    region = {"jurisdictions": ["north", "south"], "settings": ["data.weeks=65"], "exceptions": {"south": own}}
+    compute = Recorded()
+    results = region_run(options, region, *NORTH_WORDS, "forecaster=ewma").run(compute)
+    assert [one.error for one in results] == ["", ""]
+    north, south = (Settings(find_configs(), "forecast", job.words[1:-1], options) for job in compute.jobs)
+    configs = [OmegaConf.to_container(one.compose(one.overrides)) for one in (north, south)]
+    declared = with_neighbours(configs[0], north)["neighbours"]["jurisdictions"]["south"]
+    assert declared == configs[1]["data"]
+    assert (declared["seed"], declared["weeks"], declared["crime_types"]["burglary"]["yearly"]) == (9, 65, 700)
+    assert configs[0]["data"]["seed"] == 1
+
+
+def test_a_run_that_did_not_begin_or_was_stopped_has_the_status_failed(options):
+    region = {"jurisdictions": ["north", "south"], "exceptions": {"north": ["grid.sise=750"]}}
+    run = region_run(options, region, *NORTH_WORDS[:1], "forecaster=ewma", task="weekly")
+    home = run.output / "north" / "weekly"
+    home.mkdir(parents=True)
+    (home / "status.json").write_text('{"state": "admitted", "run": "old"}')
+    run.run(Recorded(RunState.FAILED))
+    north, south = (
+        json.loads((run.output / name / "weekly" / "status.json").read_text()) for name in run.plan.jurisdictions
+    )
+    assert (north["state"], south["state"]) == ("failed", "failed")
+    assert "no setting grid.sise" in north["reasons"][0]
+    own = {"state": "failed", "run": south["run"], "reasons": ["Its own words"]}
+    (run.output / "south" / "weekly" / "status.json").write_text(json.dumps(own))
+    run.run(Recorded(RunState.FAILED))
+    assert json.loads((run.output / "south" / "weekly" / "status.json").read_text()) == own
 
 
 def test_a_task_without_compute_takes_a_region(options):
@@ -218,7 +253,7 @@ def test_what_a_lost_worker_left_out_is_run_again_once(tmp_path):
         JurisdictionRun(name, ("forecast",), str(tmp_path / name / "now"), name) for name in ("north", "south", "west")
     ]
     (tmp_path / "north" / "latest").mkdir(parents=True)
-    (tmp_path / "north" / "latest" / "jurisdiction.json").write_text(json.dumps({"fingerprint": "north"}))
+    (tmp_path / "north" / "latest" / "jurisdiction.json").write_text(RECORD_OF_NORTH)
 
     class Losing(Recorded):
         calls = 0
@@ -246,7 +281,7 @@ def test_what_finished_before_a_worker_was_lost_twice_is_no_failure(tmp_path):
             self.calls += 1
             if self.calls == 2:
                 (tmp_path / "north" / "latest").mkdir(parents=True)
-                (tmp_path / "north" / "latest" / "jurisdiction.json").write_text('{"fingerprint": "north"}')
+                (tmp_path / "north" / "latest" / "jurisdiction.json").write_text(RECORD_OF_NORTH)
             msg = "lost"
             raise NotRunError(msg)
 

@@ -67,7 +67,15 @@ def test_a_scheduler_without_workers_is_a_clear_error():
 def test_workers_with_other_code_are_refused(cluster, monkeypatch):
     # the function that workers run is found by name; the client's own digest comes from its module
     monkeypatch.setattr("ilp_models.compute.dask_cluster._own_digest", lambda: "0" * 64)
-    with pytest.raises(NotRunError, match=r"another version of ilp_models .*here 0000000000000000"):
+    with pytest.raises(StorageError, match=r"another version of ilp_models .*here 0000000000000000"):
+        cluster.map(double, [1], "doubling")
+
+
+def test_a_worker_with_other_code_that_joins_later_runs_nothing(cluster, monkeypatch):
+    monkeypatch.setattr("ilp_models.compute.dask_cluster._check_versions", lambda _: None)  # it had not joined then
+    assert cluster.map(double, [1], "doubling") == [2]
+    monkeypatch.setattr("ilp_models.compute.dask_cluster._own_digest", lambda: "0" * 64)
+    with pytest.raises(NotRunError, match=r"joined later has another version of ilp_models .*here 0000000000000000"):
         cluster.map(double, [1], "doubling")
 
 

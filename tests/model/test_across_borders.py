@@ -102,7 +102,7 @@ def test_without_a_halo_cells_at_the_border_are_worse(uncut):
     cells = [cell for cell in near.indexes["cell"] if int(cell[1:7]) >= 680_000 + CUT - 1000]
     same = whole.sel(cell=cells).values
     error = {name: np.abs(one.sel(cell=cells).values - same).sum() for name, one in (("halo", near), ("none", alone))}
-    assert error["halo"] < 0.35 * error["none"]
+    assert 3 * error["halo"] <= error["none"]
 
 
 def test_only_own_cells_are_forecast_and_counted(uncut):

@@ -225,8 +225,16 @@ def test_a_damaged_sample_leaves_a_jurisdiction_out(tmp_path, name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_records_that_are_too_short_contribute_nothing(tmp_path, name):
-    _, text = contribute(tmp_path / "young", city(1, weeks=8), name)
+    _, text = contribute(tmp_path / "young", city(1, weeks=5), name)
     assert text.startswith("young contributes nothing: ")
+
+
+def test_records_that_are_too_short_at_an_early_cutoff_contribute_to_later_ones(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "PLAN", RollingOrigin(test_periods=30, refit_every=15))  # 40 and 55 of 70 weeks
+    result, text = contribute(tmp_path / "young", city(1))
+    samples = read_contribution(result).samples
+    assert text.startswith("young: samples of 2 cutoffs")
+    assert [one.cutoff for one in samples] == [pd.Timestamp("2020-01-27"), pd.Timestamp("2020-05-11")]
 
 
 def test_a_sample_of_another_model_is_refused(tmp_path):
