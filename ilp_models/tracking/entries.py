@@ -10,6 +10,7 @@ MAX_NAME_LENGTH = 250
 MAX_VALUE_LENGTH = 500
 _FORBIDDEN = re.compile(r"[^\w\-. :/]")
 _PATH_STEPS = re.compile(r"(?:^|(?<=/))\.*(?:/|$)")
+_TWO_DOTS = re.compile(r"^\.\.")  # at the start a store takes the whole name for a path
 
 
 def flatten(values: Mapping[str, Any]) -> dict[str, str]:
@@ -20,7 +21,7 @@ def flatten(values: Mapping[str, Any]) -> dict[str, str]:
 def clean_name(name: str) -> str:
     """Replace the characters of a name that a store does not accept, and cut it to 250 characters."""
     cleaned = _PATH_STEPS.sub("", _FORBIDDEN.sub("_", name)) or "_"
-    return cleaned.removesuffix("/")[:MAX_NAME_LENGTH]
+    return _TWO_DOTS.sub("_.", cleaned.removesuffix("/"))[:MAX_NAME_LENGTH]
 
 
 def shorten(text: str) -> str:

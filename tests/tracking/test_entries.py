@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name, _validate_param, _validate_tag
 
@@ -12,6 +12,7 @@ NESTED = st.dictionaries(
 
 
 @given(NESTED)
+@example({".": {"0": None}})
 def test_every_flattened_setting_is_accepted_by_the_store(values):
     for name, value in flatten(values).items():
         _validate_param(name, value)
@@ -20,6 +21,8 @@ def test_every_flattened_setting_is_accepted_by_the_store(values):
 
 
 @given(st.text(max_size=300))
+@example("..0")
+@example(".../..0")
 def test_every_cleaned_name_is_accepted_as_a_metric(name):
     _validate_metric_name(clean_name(name))
 
