@@ -24,6 +24,7 @@ from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_j
 from ilp_models.cli.neighbours import DATA, setting_of, with_neighbours, words_by_name
 from ilp_models.cli.settings import ONLY_OF, Settings
 from ilp_models.cli.status import require_failure
+from ilp_models.compute.reading import read_on_workers
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.digest import digest_of, file_digest
 from ilp_models.domain.errors import NotRunError, StorageError
@@ -65,11 +66,11 @@ class RegionRun:
             except BROKEN as error:
                 results[name] = JurisdictionResult(name, RunState.FAILED, "", error_message(error)[0])
                 continue
-            reused = finished_run(job, RunState.REUSED)
-            if reused is None or not self.readable(reused):
-                jobs.append(job)
-            else:
-                results[name] = reused
+            jobs.append(job)
+        reused = [run for run in (finished_run(job, RunState.REUSED) for job in jobs) if run is not None]
+        readable = read_on_workers(compute, self.readable, reused)
+        results |= {run.name: run for run, usable in zip(reused, readable, strict=True) if usable}
+        jobs = [job for job in jobs if job.name not in results]
         self.output.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(prefix=".client-", dir=self.output) as mark:
             marked = [replace(job, mark=mark.name, home=str(Path.cwd())) for job in jobs]

@@ -64,7 +64,7 @@ class _RegionTask:
         results = self.run.run(self.compute)
         pipeline, run = importlib.import_module(self.reader), self.run
         found: tuple[Region, str] = pipeline.finish_region(
-            self.name, run.settings.task, run.plan, results, run.folder, self.model
+            self.name, run.settings.task, run.plan, results, run.folder, self.compute, self.model
         )
         return found
 

@@ -24,6 +24,7 @@ RECORD: Final = "jurisdiction.json"  # in the folder of a run for a region: how 
 REGION: Final = "region"
 LEVELS: Final = ("area", "jurisdiction", "part", REGION)
 COUNTS: Final = ("recorded_last", "recorded_four", "recorded_year_ago")
+_SUMS: Final = ("expected", *COUNTS)
 _MILLION: Final = 1_000_000  # expected counts are added up as whole millionths, so that totals are exact
 _UNIT: Final = ("level", "name", "jurisdiction", "crime_type", "period", "last_day")
 _PERIOD: Final = ["period", "last_day"]  # a day and a week may start together
@@ -62,7 +63,7 @@ class JurisdictionFacts:
     verdict: str = ""  # admitted, approved by a reviewer, or withheld; empty if the task makes no decision
     reasons: Sequence[str] = ()  # of the verdict
     first_reason: str = ""  # the conclusion of the first of them
-    cells: pd.DataFrame = field(default_factory=pd.DataFrame)  # area, crime_type, first and last day, counts
+    areas: pd.DataFrame = field(default_factory=pd.DataFrame)  # sums of forecast and recorded counts: `sum_by_area`
     recorded: pd.DataFrame = field(default_factory=pd.DataFrame)  # crime_type, period, recorded
     intake: Mapping[str, Any] = field(default_factory=dict)
     borders: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -127,9 +128,13 @@ class Region:
 
     @cached_property
     def _totals(self) -> pd.DataFrame:
-        tables = [self._areas(one) for one in self.finished if len(one.cells)]
+        tables = [
+            one.areas.assign(level="area", jurisdiction=one.name, missing="")[[*_UNIT, *_SUMS, "missing"]]
+            for one in self.finished
+            if len(one.areas)
+        ]
         if not tables:
-            return pd.DataFrame(columns=[*_UNIT, "expected", *COUNTS, "missing"])
+            return pd.DataFrame(columns=[*_UNIT, *_SUMS, "missing"])
         areas = pd.concat(tables, ignore_index=True)
         levels = [areas]
         for level, members in self._members().items():
@@ -246,13 +251,6 @@ class Region:
                 found[one.name] = one.recorded[one.recorded["period"].isin(periods[-year:])]
         return found
 
-    @staticmethod
-    def _areas(one: JurisdictionFacts) -> pd.DataFrame:
-        cells = one.cells.assign(expected=_millionths(one.cells["expected"]))
-        summed = cells.groupby(["area", "crime_type", *_PERIOD], sort=False).sum(min_count=1).reset_index()
-        summed = summed.rename(columns={"area": "name"}).assign(level="area", jurisdiction=one.name, missing="")
-        return summed[[*_UNIT, "expected", *COUNTS, "missing"]]
-
     def _yearly_counts(self) -> pd.DataFrame:
         """Return the recorded counts of the latest year of each jurisdiction with residents."""
         rows = []
@@ -263,27 +261,32 @@ class Region:
         return pd.DataFrame(rows, columns=["jurisdiction", "crime_type", "recorded", "residents"])
 
 
-def _millionths(values: pd.Series) -> pd.Series:
-    return (values * _MILLION).round().astype("int64")
+def sum_by_area(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the counts of cells added up by area (column ``name``), crime type and period.
+
+    Expected counts of cells become whole millionths, so that sums of sums are exact.
+    """
+    whole = cells.assign(expected=(cells["expected"] * _MILLION).round().astype("int64"))
+    keys = ["area", "crime_type", *_PERIOD]
+    summed = whole.groupby(keys, sort=False)[[*_SUMS]].sum(min_count=1)
+    return summed.reset_index().rename(columns={"area": "name"})
 
 
 def _summed(rows: pd.DataFrame, level: str, name: str, inside: Sequence[str]) -> pd.DataFrame:
     """Return the sums of some rows by crime type, with the jurisdictions that are not in them."""
     there = rows.groupby("crime_type", sort=False)["jurisdiction"].agg(set)
     own = inside[0] if level == "jurisdiction" else ""
-    summed = rows.groupby(["crime_type", *_PERIOD], sort=False)[["expected", *COUNTS]].sum(min_count=1).reset_index()
+    summed = rows.groupby(["crime_type", *_PERIOD], sort=False)[[*_SUMS]].sum(min_count=1).reset_index()
     absent = [_absent(inside, there[kind]) for kind in summed["crime_type"]]
-    return summed.assign(level=level, name=name, jurisdiction=own, missing=absent)[
-        [*_UNIT, "expected", *COUNTS, "missing"]
-    ]
+    return summed.assign(level=level, name=name, jurisdiction=own, missing=absent)[[*_UNIT, *_SUMS, "missing"]]
 
 
 def _unknown(areas: pd.DataFrame, level: str, name: str, inside: Sequence[str]) -> pd.DataFrame:
     """Return rows without a sum for an area of which no jurisdiction is there, so that it is named in the table."""
     rows = areas[["crime_type", *_PERIOD]].drop_duplicates().reset_index(drop=True)
     rows = rows.assign(level=level, name=name, jurisdiction="", missing=", ".join(inside))
-    rows[["expected", *COUNTS]] = pd.NA
-    return rows[[*_UNIT, "expected", *COUNTS, "missing"]]
+    rows[[*_SUMS]] = pd.NA
+    return rows[[*_UNIT, *_SUMS, "missing"]]
 
 
 def _absent(names: Sequence[str], there: Collection[str]) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ilp_models.audit.audit import Audit
 from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.domain.compute import Compute
 from ilp_models.domain.enforcement_kinds import enforcement_kind
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
 from ilp_models.domain.events import Events
@@ -108,7 +109,19 @@ def pooled_forecaster(model: Mapping[str, Forecaster]) -> tuple[str, PooledForec
     return found[0]
 
 
-def train(contributions: Sequence[Contribution], model: Mapping[str, Forecaster], folder: Path) -> list[str]:
+class TrainingTask(NamedTuple):
+    """The pooled model of one cutoff, which a worker trains and writes."""
+
+    forecaster: PooledForecaster
+    samples: tuple[Path, ...]
+    cutoff: pd.Timestamp
+    left_out: Mapping[str, str]  # reason by jurisdiction
+    folder: Path
+
+
+def train(
+    contributions: Sequence[Contribution], model: Mapping[str, Forecaster], folder: Path, compute: Compute
+) -> list[str]:
     """Train a model for each cutoff on the samples of all jurisdictions, and return lines for the terminal.
 
     A sample of an earlier cutoff counts where a jurisdiction has none of this cutoff, and none of a later one.
@@ -121,13 +134,19 @@ def train(contributions: Sequence[Contribution], model: Mapping[str, Forecaster]
     if not samples:
         return [*lines, "No model was trained."]
     cutoffs = sorted({sample.cutoff for parts in samples.values() for sample in parts})
+    tasks = []
     for cutoff in cutoffs:
         newest = {name: [one for one in parts if one.cutoff <= cutoff] for name, parts in samples.items()}
         late = {name: "it has no sample of this or an earlier cutoff" for name, parts in newest.items() if not parts}
-        known = [max(parts).path for parts in newest.values() if parts]
-        forecaster.fit_pool(known, cutoff, reasons | late).write(folder)
+        known = tuple(max(parts).path for parts in newest.values() if parts)
+        tasks.append(TrainingTask(forecaster, known, cutoff, reasons | late, folder))
+    compute.map(_train_one, tasks, "pooled models")
     days = f"{cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d}"
     return [*lines, f"Models: {len(cutoffs)} cutoffs, {days}. Use them with model.{model_name}.pool={folder}"]
+
+
+def _train_one(task: TrainingTask) -> None:
+    task.forecaster.fit_pool(task.samples, task.cutoff, task.left_out).write(task.folder)
 
 
 def _history(study: Study, cutoff: pd.Timestamp, kinds: Sequence[str]) -> History:

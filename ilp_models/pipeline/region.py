@@ -13,10 +13,22 @@ import shapely
 from pyproj import Transformer
 
 from ilp_models.audit.register.register import Register
+from ilp_models.compute.local import LocalProcesses
+from ilp_models.compute.reading import read_on_workers
+from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import UNFINISHED, IlpError, StorageError
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.local_file import file_in_folder
-from ilp_models.domain.region import COUNTS, REGION, YEAR, JurisdictionFacts, JurisdictionResult, Region, RunState
+from ilp_models.domain.region import (
+    COUNTS,
+    REGION,
+    YEAR,
+    JurisdictionFacts,
+    JurisdictionResult,
+    Region,
+    RunState,
+    sum_by_area,
+)
 from ilp_models.domain.region_plan import RegionPlan, check_members, check_residents
 from ilp_models.domain.text_output import csv_marks, write_table
 from ilp_models.pipeline.atomic_files import write_all_or_none
@@ -36,7 +48,7 @@ _MAY_LACK: Final = ("skill", "low", "high")  # numbers that may be missing or ne
 _OUTLINE_M: Final = 250.0  # outlines on the map of the region are simplified by this much
 
 
-def read_region(
+def read_region(  # noqa: PLR0913 - runs, what is known of the jurisdictions, and where to read
     runs: Mapping[str, str | Path] | Sequence[JurisdictionResult],
     *,
     name: str = REGION,
@@ -44,6 +56,7 @@ def read_region(
     parts: Mapping[str, Sequence[str]] | None = None,
     population: Mapping[str, float] | None = None,
     population_source: str = "",
+    compute: Compute | None = None,
 ) -> Region:
     """Read the runs of several jurisdictions together.
 
@@ -62,6 +75,8 @@ def read_region(
         Residents of jurisdictions, for rates.
     population_source : str, optional
         Where the numbers of residents come from.
+    compute : LocalProcesses or DaskCluster, optional
+        Where the runs are read. By default in this process.
 
     Returns
     -------
@@ -89,8 +104,8 @@ def read_region(
     members = [one for inside in (parts or {}).values() for one in inside]
     check_members(names, parts=members, population=population or {})
     check_residents(population or {})
-    facts = tuple(read_jurisdiction(one) for one in runs)
-    return Region(name, task, facts, dict(parts or {}), dict(population or {}), population_source)
+    facts = read_on_workers(compute or LocalProcesses(1), read_jurisdiction, runs)
+    return Region(name, task, tuple(facts), dict(parts or {}), dict(population or {}), population_source)
 
 
 def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
@@ -192,17 +207,18 @@ def is_readable(result: JurisdictionResult) -> bool:
     return not os.path.lexists(folder / CONTRIBUTION) or not read_contribution(result).damaged
 
 
-def finish_region(
+def finish_region(  # noqa: PLR0913 - as above, and the model that is trained
     name: str,
     task: str,
     plan: RegionPlan,
     results: Sequence[JurisdictionResult],
     folder: Path,
+    compute: Compute,
     model: Mapping[str, Forecaster] | None = None,
 ) -> tuple[Region, str]:
-    """Write the results of a region, and return it with the text for the terminal.
+    """Write the results of a region, which workers read, and return it with the text for the terminal.
 
-    With models, a pooled one is trained on the samples of the jurisdictions.
+    With models, workers train a pooled one on the samples of the jurisdictions.
     """
     found = read_region(
         results,
@@ -211,8 +227,10 @@ def finish_region(
         parts=plan.parts,
         population=plan.population,
         population_source=plan.population_source,
+        compute=compute,
     )
-    pool = [] if model is None else [read_contribution(one.result) for one in found.jurisdictions]
+    ended = [one.result for one in found.jurisdictions]
+    pool = [] if model is None else read_on_workers(compute, read_contribution, ended)
     _write_region(found, folder, pool)
     lines = [f"Region {name}: {len(found.finished)} of {len(results)} jurisdictions finished", ""]
     lines += [f"  {one.name:<24}{_in_words(one)}" for one in found.jurisdictions]
@@ -223,7 +241,7 @@ def finish_region(
             "finished jurisdictions are reused.",
         ]
     if model is not None:
-        lines += ["", *train(pool, model, folder)]
+        lines += ["", *train(pool, model, folder, compute)]
     lines += ["", f"Page: {folder / PAGE}"]
     return found, "\n".join(lines)
 
@@ -252,7 +270,7 @@ def _in_words(one: JurisdictionFacts) -> str:
 
 
 def _forecast_facts(folder: Path, register: str) -> dict[str, Any]:
-    """Return cells, forecaster, outline and decision of a forecast; empty without one."""
+    """Return sums by area, forecaster, outline and decision of a forecast; empty without one."""
     if not any(os.path.lexists(folder / name) for name in ("forecast.parquet", DECISION)):
         return {}
     run = RunFolder.from_path(folder)
@@ -266,7 +284,7 @@ def _forecast_facts(folder: Path, register: str) -> dict[str, Any]:
         table[name] = cube
     return {
         "forecaster": forecast.forecaster,
-        "cells": table[["area", "crime_type", "period", "last_day", "expected", *COUNTS]],
+        "areas": sum_by_area(table),
         "outline": _outline(places.geometry),
         **_verdict(run, register),
     }

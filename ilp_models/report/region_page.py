@@ -53,7 +53,7 @@ def write_region_page(
         "made": f"{made:%Y-%m-%d} at {made:%H:%M} {made:%Z}",
         "pool": [_pool_row(one) for one in pool],
         "pool_headline": _pool_headline(pool),
-        "forecasts": any(len(one.cells) for one in region.finished),
+        "forecasts": any(len(one.areas) for one in region.finished),
         "headline": _headline(region),
         "simulated": [one.name for one in region.finished if one.intake and _simulated(one)],
         "rows": [_row(one, totals, folder) for one in region.jurisdictions],

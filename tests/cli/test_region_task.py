@@ -16,6 +16,7 @@ from hydra.version import VersionBase
 
 import ilp_models as ilp
 from ilp_models.cli.app import App, find_configs
+from ilp_models.cli.jurisdiction_run import run_jurisdiction
 from ilp_models.domain.region import RunState
 from tests.cli.test_region import Recorded
 
@@ -54,7 +55,7 @@ def test_each_jurisdiction_gets_the_command_that_it_gets_from_the_terminal(home,
 
     def record(jobs, compute):
         asked.append(compute)
-        return Recorded.map(typed, None, jobs)
+        return typed.map(run_jurisdiction, jobs)
 
     typed = Recorded()
     monkeypatch.setattr("ilp_models.cli.region.run_all", record)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.domain.region import JurisdictionFacts, JurisdictionResult, Region, RunState
+from ilp_models.domain.region import JurisdictionFacts, JurisdictionResult, Region, RunState, sum_by_area
 from ilp_models.stats.funnel import exact_rate_interval
 
 
@@ -16,7 +16,7 @@ def facts(name, expected, recorded=(10, 20), kind="a", weeks=52):
     )
     counts = pd.DataFrame({"period": map(str, range(weeks)), "recorded": [*recorded, *[0] * (weeks - 2)]})
     counts = counts.assign(crime_type=kind, freq="W-SUN")
-    return JurisdictionFacts(JurisdictionResult(name, RunState.DONE, name), cells=cells, recorded=counts)
+    return JurisdictionFacts(JurisdictionResult(name, RunState.DONE, name), areas=sum_by_area(cells), recorded=counts)
 
 
 NORTH, SOUTH = facts("north", [0.1, 0.2]), facts("south", [0.3, 0.4], (5, 5))
@@ -62,7 +62,7 @@ def test_rates_are_recorded_crimes_per_thousand_residents():
 
 
 def test_a_day_and_a_week_that_start_together_are_not_added_up():
-    daily = replace(SOUTH, cells=SOUTH.cells.assign(last_day="2022-01-03"))
+    daily = replace(SOUTH, areas=SOUTH.areas.assign(last_day="2022-01-03"))
     whole = Region("county", "weekly", (NORTH, daily)).totals().query("level == 'region'").set_index("last_day")
     assert whole["expected"].to_dict() == {"2022-01-09": 0.3, "2022-01-03": 0.7}
     assert whole["missing"].to_dict() == {"2022-01-09": "south", "2022-01-03": "north"}

@@ -62,9 +62,9 @@ def contribute(folder, source, name="pooled_lightgbm", **governance):
     return JurisdictionResult(folder.name, RunState.DONE, str(folder)), text
 
 
-def finish(results, model, folder):
+def finish(results, model, folder, jobs=1):
     """Train on the samples of the results, as the task does, and return the lines for the terminal."""
-    return train([read_contribution(one) for one in results], model, folder)
+    return train([read_contribution(one) for one in results], model, folder, LocalProcesses(jobs))
 
 
 def facts_of(folder):
@@ -90,7 +90,7 @@ def region_for(tmp_path_factory):
         folder = home / "pooled"
         folder.mkdir()
         plan = RegionPlan([one.name for one in results])
-        _, text = finish_region("county", "pool", plan, results, folder, {name: MODELS[name]})
+        _, text = finish_region("county", "pool", plan, results, folder, LocalProcesses(1), {name: MODELS[name]})
         return home, results, folder, text.splitlines()
 
     return made
@@ -210,6 +210,16 @@ def test_the_folder_is_the_pool_of_a_forecast(region):
         PooledLightGBM(**{**MODEL.get_params(deep=False), "pool": folder}), events, SquareGrid(500)
     )
     assert forecast.totals()["burglary"] > 0
+
+
+@pytest.mark.slow
+def test_models_that_workers_train_are_the_same_to_the_bit(either, tmp_path):
+    _, results, folder, _ = either
+    name = "pooled_lightgbm" if any(one.is_dir() for one in folder.iterdir()) else "pooled_empirical_bayes"
+    finish(results, {name: MODELS[name]}, tmp_path, jobs=2)
+    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert made
+    assert made == {path: (folder / path).read_bytes() for path in made}
 
 
 @pytest.mark.parametrize("name", MODELS)

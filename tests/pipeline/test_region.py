@@ -1,6 +1,7 @@
 """The runs of several jurisdictions are read together: sums are exact, and what is missing is named."""
 
 import json
+import pickle
 import re
 import shutil
 from dataclasses import replace
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ilp_models.compute.local import LocalProcesses
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.description.change import ChangeTable
@@ -40,10 +42,10 @@ def city(seed, weeks=60, west=680_000):
     return SimulatedCity(seed=seed, size_km=3, districts=3, weeks=weeks, crime_types=kinds, west=west).read()
 
 
-def write_run(folder, events):
+def write_run(folder, events, size=500):
     """Write the files of a run that a region reads."""
     folder.mkdir()
-    forecast = make_forecast(MovingAverage(20), events, SquareGrid(500), name="mean")
+    forecast = make_forecast(MovingAverage(20), events, SquareGrid(size), name="mean")
     forecast.to_file(folder / "forecast.parquet")
     write_table(recorded_counts(forecast.study), folder / RECORDED)
     write_json(folder / INTAKE, events.intake.to_dict())
@@ -203,7 +205,7 @@ def test_the_page_names_what_is_missing_and_links_the_reports(runs, tmp_path, mo
     ]
     (home / "north" / "report.html").write_text("x")
     region = RegionPlan(["north", "south", "west"], population=POPULATION, parts={"Both": ["north", "south"]})
-    found, text = finish_region("county", "weekly", region, results, tmp_path)
+    found, text = finish_region("county", "weekly", region, results, tmp_path, LocalProcesses(1))
     assert found.missing == ("west",)
     assert "2 of 3 jurisdictions finished" in text
     page = (tmp_path / "region.html").read_text()
@@ -217,6 +219,31 @@ def test_the_page_names_what_is_missing_and_links_the_reports(runs, tmp_path, mo
     record = json.loads((tmp_path / "region.json").read_text())
     assert record["missing"] == ["west"]
     assert {"totals.csv", "rates.csv"} <= {path.name for path in tmp_path.iterdir()}
+
+
+class Sent:
+    """A compute backend that keeps how many bytes its results have on their way to the client."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def map(self, function, tasks, _):
+        packed = [pickle.dumps(function(task)) for task in tasks]
+        self.sizes += map(len, packed)
+        return [pickle.loads(one) for one in packed]  # noqa: S301 - our own
+
+
+def test_only_summaries_travel_whose_size_does_not_grow_with_the_cells(runs, tmp_path):
+    home, events, _ = runs
+    write_run(tmp_path / "north", events["north"], size=100)  # 25 times as many cells
+    coarse, fine = Sent(), Sent()
+    first = region_of(home, "north", compute=coarse)
+    second = region_of(tmp_path, "north", compute=fine)
+    assert first.totals().equals(region_of(home, "north").totals())
+    assert len(second.totals()) == len(first.totals())
+    cells = [len(RunFolder.from_path(one / "north").places.cells) for one in (home, tmp_path)]
+    assert cells[1] > 20 * cells[0]
+    assert fine.sizes[0] < 1.5 * coarse.sizes[0]
 
 
 @pytest.fixture

@@ -1,0 +1,22 @@
+"""Read on workers what they wrote, so that only summaries come to the client."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.errors import NotRunError, StorageError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+def read_on_workers(compute: Compute, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
+    """Return what a function that only reads gives for each task; if the workers are lost, this process reads."""
+    try:
+        return compute.map(function, tasks, "reading results")
+    except (NotRunError, StorageError) as error:
+        _LOG.warning("Workers cannot read the results (%s) This process reads them, one after the other.", error)
+        return [function(task) for task in tasks]
