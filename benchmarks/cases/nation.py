@@ -15,7 +15,7 @@ import pandas as pd
 
 from benchmarks.figure import Figure, Goal
 from benchmarks.memory import forget_peak, peak_bytes, resident_bytes
-from benchmarks.timing import say
+from benchmarks.timing import say, wall_seconds
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.domain.calendar import Calendar
@@ -23,6 +23,7 @@ from ilp_models.domain.history import History
 from ilp_models.grid.square import SquareGrid
 from ilp_models.model.regressions.pooled import PooledLightGBM
 from ilp_models.model.regressions.training_sample import TrainingSample
+from ilp_models.pipeline.region import read_region
 
 _FORCES: Final = (1, 4, 16)
 _QUICK: Final = (1, 2)
@@ -118,12 +119,13 @@ def _night(whole: dict[int, dict[str, Any]], gain: float, units: int, each: str)
     """Return the time of a nation, from the slopes of what workers do at once and what the command does alone."""
     few, many = _WHOLE
     alone = {count: whole[count]["seconds"] - whole[count]["inside"] for count in _WHOLE}
-    slope = (alone[many] - alone[few]) / (many - few)
+    reading = whole[many]["reading"] / many  # by workers too
+    slope = (alone[many] - alone[few]) / (many - few) - reading
     inside = whole[many]["inside"] / many
     jurisdictions = _NATION_CELLS * _WEEKS * _KINDS / units
     at_once = _NATION_WORKERS * _CORES * gain / 2  # the gain of two workers is that of two cores of one machine
     events = whole[many]["events"] / many * jurisdictions
-    seconds = alone[few] + slope * (jurisdictions - few) + inside * jurisdictions / at_once
+    seconds = alone[few] + slope * (jurisdictions - few) + (inside + reading) * jurisdictions / at_once
     return Figure(
         "nation, weekly with audit, extrapolated",
         seconds / 3600,
@@ -132,8 +134,8 @@ def _night(whole: dict[int, dict[str, Any]], gain: float, units: int, each: str)
         n=many,
         note=(
             f"{jurisdictions:.0f} jurisdictions, {events / 1e6:.0f} million events, {_NATION_WORKERS} workers of "
-            f"{_CORES} cores; measured: {inside:.0f} s in the process of a jurisdiction, of which {at_once:.1f} run at "
-            f"once, and {slope:.1f} s in the command; {each}"
+            f"{_CORES} cores; measured: {inside:.0f} s in the process of a jurisdiction and {reading:.1f} s in which a "
+            f"worker reads its results, of which {at_once:.1f} run at once, and {slope:.1f} s in the command; {each}"
         ),
     )
 
@@ -226,4 +228,6 @@ def _run(home: Path, task: str, count: int, *, workers: int, settings: tuple[str
     intakes = [json.loads(Path(one["folder"], "intake.json").read_text(encoding="utf-8")) for one in runs]
     events = sum(one["rows_kept"] for one in intakes)
     inside = sum(one["seconds"] for one in runs)
-    return {"seconds": seconds, "inside": inside, "peak_mb": max(one["peak_mb"] for one in runs), "events": events}
+    reading = wall_seconds(lambda: read_region({one["name"]: one["folder"] for one in runs}, task=task))
+    peak = max(one["peak_mb"] for one in runs)
+    return {"seconds": seconds, "inside": inside, "reading": reading, "peak_mb": peak, "events": events}

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -26,11 +27,16 @@ from ilp_models.cli import jurisdiction_run
 from ilp_models.cli.app import App, find_configs
 from ilp_models.cli.region import run_all
 from ilp_models.compute.local import LocalProcesses
+from ilp_models.compute.reading import read_on_workers
 from ilp_models.domain.region import RunState
+from ilp_models.model.means.pooled_bayes import stored_priors
+from ilp_models.pipeline.contributions import read_contribution, train
 from ilp_models.pipeline.region import read_region, write_region
 from ilp_models.pipeline.run_folder import RunFolder
+from tests.audit.audit_inputs import GOVERNANCE
 from tests.cli.test_region import SMALL, Recorded, region_run
 from tests.cli.test_region_compute import MAY_STATE, Outputs, different_files
+from tests.compute.test_dask_cluster import die_once
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,9 +49,21 @@ STAGES = {
     "audit": ("ilp_models.pipeline.decided_run", "audit_forecast", 1),
     "writing": ("ilp_models.pipeline.outputs", "write_forecast", 1),
 }
+WEEKLY = tuple(STAGES)
+STAGES |= {  # of `forecast`, and of `pool` for a prior
+    "only forecast": ("ilp_models.pipeline.forecast", "make_forecast", 1),
+    "records": ("ilp_models.pipeline.pool", "read_study", 1),
+    "sampling": ("ilp_models.model.means.pooled_bayes", "PriorSample.write", 2),
+    "contribution": ("ilp_models.pipeline.contributions", "write_json", 1),
+}
 WEEK = (
     *("model=[moving_average,ewma]", "forecaster=ewma", "tracking=memory", "grid.size=500"),
     *("backtest.test_periods=4", "backtest.refit_every=4", "bootstrap.draws=50", "export.formats=[parquet]"),
+)
+PRIOR = {"half_lives": (16, 64), "neighbours": (0.0, 0.6)}
+POOL = (
+    *("model=[pooled_empirical_bayes]", "grid.size=500", "backtest.test_periods=4", "backtest.refit_every=4"),
+    *(f"model.pooled_empirical_bayes.{name}={list(values)}" for name, values in PRIOR.items()),
 )
 
 
@@ -112,8 +130,7 @@ def test_a_worker_killed_in_any_stage_loses_nothing_and_decides_nothing(options,
     run.run(planned)
     jobs = [replace(job, mark="") for job in planned.jobs]  # the file of the client is gone
     home = run.output / "north" / "weekly"
-    names = list(STAGES)
-    for two in zip(names[::2], names[1::2], strict=True):
+    for two in zip(WEEKLY[::2], WEEKLY[1::2], strict=True):
         attempts[:] = two
         (result,) = run_all(jobs, LocalProcesses(1))
         assert (result.state, result.attempts, attempts) == (RunState.FAILED, 2, []), two
@@ -187,9 +204,12 @@ def kill_worker_in_stage(stages):
     path = Path(stages)
     stage, _, rest = path.read_text().partition("\n")
     path.write_text(rest)
+    scheduler = path.with_name("scheduler.txt")  # to be killed as well
 
     def kill():
         path.with_name(f"{stage}.json").write_text(json.dumps([os.getppid(), os.getpid()]))
+        if scheduler.exists():
+            os.kill(int(scheduler.read_text()), signal.SIGKILL)
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(30)  # the process must end with its parent, long before
         path.with_name(f"{stage}.lived").touch()
@@ -199,8 +219,8 @@ def kill_worker_in_stage(stages):
 
 
 @pytest.fixture
-def cluster(options, monkeypatch):
-    """Return a running cluster of two workers, and the file of the stages in which they are killed."""
+def stages(options, monkeypatch):
+    """Return the file of the stages in which the next jurisdictions kill their workers; an empty line is none."""
     home = options.parent
     stages = home / "stages.txt"
     stages.touch()
@@ -209,6 +229,12 @@ def cluster(options, monkeypatch):
     paths = [str(home / "start"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
     monkeypatch.chdir(home)
+    return stages
+
+
+@pytest.fixture
+def cluster(stages):
+    """Return a running cluster of two workers, and the file of the stages in which they are killed."""
     settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "protocol": "tcp"}
     with config.set({"distributed.scheduler.allowed-failures": 1}), LocalCluster(**settings) as running:
         yield ilp.DaskCluster(running.scheduler_address, timeout_s=60), stages
@@ -261,3 +287,98 @@ def test_a_dask_worker_killed_in_a_stage_changes_no_result(cluster):
         assert last[name].read_bytes() == first[name].read_bytes(), name
     digests = {RunFolder.from_path(made.decided("north")).forecast.digest() for made in (found, undisturbed)}
     assert len(digests) == 1
+
+
+def may_contribute(options, name):
+    """Let a jurisdiction of the tests contribute to a pooled model."""
+    path = options / "jurisdiction" / f"{name}.yaml"
+    governance = json.dumps({**GOVERNANCE, "outcomes": ["burglary"]})
+    path.write_text(f"{path.read_text()}  governance: {governance}\n")
+
+
+@pytest.mark.slow
+def test_a_worker_killed_while_it_samples_contributes_nothing(options, attempts):
+    may_contribute(options, "north")
+    run, planned = region_run(options, {"jurisdictions": ["north"]}, *POOL, task="pool"), Recorded()
+    run.run(planned)
+    jobs = [replace(job, mark="") for job in planned.jobs]
+    for two in (("records", "sampling"), ("sampling", "contribution")):
+        attempts[:] = two
+        (result,) = run_all(jobs, LocalProcesses(1))
+        assert (result.state, result.attempts, attempts) == (RunState.FAILED, 2, []), two
+        assert not os.path.lexists(run.output / "north" / "pool" / "latest")
+        found = read_contribution(result)
+        assert (found.samples, "SIGKILL" in found.left_out) == ((), True)
+    (result,) = run.run(LocalProcesses(1))
+    assert (result.state, result.attempts) == (RunState.DONE, 1)
+    assert len(read_contribution(result).samples) == 2
+
+
+class DyingOnce(ilp.PooledEmpiricalBayes):
+    """Kills the worker that trains it first, unless a folder shows that one was killed already."""
+
+    def fit_pool(self, samples, cutoff, left_out=None):
+        die_once(self.killed)
+        return super().fit_pool(samples, cutoff, left_out)
+
+
+@pytest.mark.slow
+def test_a_dask_worker_killed_while_it_samples_or_trains_changes_no_model(options, cluster, tmp_path):
+    compute, stages = cluster
+    plan, made = ilp.RegionPlan(["north", "south"]), {}
+    for name in plan.jurisdictions:
+        may_contribute(options, name)
+    for killed in ("", "sampling"):
+        stages.write_text(f"{killed}\n")
+        region = ilp.run_region(plan, "pool", settings=POOL, config_dir="mine", compute=compute)
+        assert region.missing == ()
+        pool = tmp_path / "outputs" / "pool" / "latest"
+        made[killed] = {path.name: path.read_bytes() for path in stored_priors(pool).values()}
+        runs = [one for name in plan.jurisdictions for one in (tmp_path / "outputs" / name / "pool").iterdir()]
+        assert len([one for one in runs if (one / "UNFINISHED").exists()]) == len(killed.split())
+        if not killed:
+            (tmp_path / "outputs").rename(tmp_path / "undisturbed")
+    assert len(made[""]) == 2
+    assert made["sampling"] == made[""]
+    model = DyingOnce(**PRIOR)
+    model.killed = str(tmp_path / "killed")
+    contributions = [read_contribution(one.result) for one in region.jurisdictions]
+    train(contributions, {"prior": model}, tmp_path / "again", compute)
+    assert Path(model.killed).is_dir()
+    assert {path.name: path.read_bytes() for path in stored_priors(tmp_path / "again").values()} == made[""]
+    assert read_on_workers(compute, die_once, [str(tmp_path / "reading")]) == ["survived"]
+
+
+@contextlib.contextmanager
+def scheduler_and_worker():
+    """Start both, and yield the address and the process of the scheduler."""
+    start = [sys.executable, "-m"]
+    command = [*start, "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    work = [*start, "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as scheduler:
+        address = next(line.split()[-1] for line in scheduler.stderr if "Scheduler at:" in line)
+        with subprocess.Popen([*work, address], stderr=subprocess.DEVNULL) as worker:
+            try:
+                ilp.DaskCluster(address, timeout_s=60).map(abs, [1], "waiting for the worker")
+                yield address, scheduler.pid
+            finally:
+                worker.kill()
+                scheduler.kill()
+
+
+@pytest.mark.slow
+def test_after_a_restart_of_the_scheduler_only_what_is_missing_runs(stages, tmp_path):
+    plan, settings = ilp.RegionPlan(["north", "south"]), (*SMALL, "grid.size=500")
+    stages.write_text("\nonly forecast\n")  # of south
+    with scheduler_and_worker() as (address, process):
+        (tmp_path / "scheduler.txt").write_text(str(process))
+        compute = ilp.DaskCluster(address, timeout_s=3)
+        region = ilp.run_region(plan, "forecast", settings=settings, config_dir="mine", compute=compute)
+        assert (region.missing, stages.read_text()) == (("south",), "")
+        assert "connection to the Dask scheduler was lost" in region.jurisdictions[1].result.error
+        assert "Missing: south" in (tmp_path / "outputs" / "forecast" / "latest" / "region.html").read_text()
+    with scheduler_and_worker() as (address, _):
+        compute = ilp.DaskCluster(address)
+        region = ilp.run_region(plan, "forecast", settings=settings, config_dir="mine", compute=compute)
+        assert [one.result.state for one in region.jurisdictions] == [RunState.REUSED, RunState.DONE]
+        assert region.missing == ()

@@ -13,8 +13,14 @@ from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
+from ilp_models.domain.layer import Layer, Layers
 from ilp_models.explain.explain import Explain
-from ilp_models.features.means import ExponentialMeans
+from ilp_models.features import calendar as calendar_features
+from ilp_models.features import context as context_features
+from ilp_models.features import means as mean_features
+from ilp_models.features.calendar import CalendarColumns, SameSeason, SameWeekday, TypeIndicators
+from ilp_models.features.context import LayerDensities, LayerDistances
+from ilp_models.features.means import CityLevel, ExponentialMeans, Lags, RollingMeans
 from ilp_models.grid.areas import PointLocator
 from ilp_models.grid.hexagon import HexGrid
 from ilp_models.grid.square import SquareGrid
@@ -73,24 +79,59 @@ def test_a_city_cut_in_two_forecasts_as_the_uncut_one(uncut, method):
     assert not np.allclose(alone.values, same.values, rtol=1e-3)
 
 
-@pytest.mark.parametrize("all_types", [False, True])
-@pytest.mark.parametrize("reach", [0.0, 1.0, 2.5])
-def test_a_halo_beyond_the_reach_of_a_feature_gives_that_of_the_uncut_city(uncut, reach, all_types):
+LOCAL = (
+    *(
+        ExponentialMeans((8, 32), reach, all_types=all_types)
+        for reach in (0.0, 1.0, 2.5)
+        for all_types in (False, True)
+    ),
+    *(Lags((1, 3)), RollingMeans((4, 26)), SameSeason(), SameSeason(reach_cells=1.0)),
+    *(SameWeekday((8,)), SameWeekday((8,), 1.0, all_types=True), TypeIndicators(), CalendarColumns()),
+    *(LayerDistances(), LayerDensities()),
+)
+SAME_EVERYWHERE = (TypeIndicators, CalendarColumns, LayerDistances, LayerDensities)  # they do not depend on counts
+
+
+def values_near_a_cut(uncut, feature):
+    """Return counts and values of a feature in the western half: of the uncut city, with a halo, and cut off."""
+    calendar = Calendar(period_unit="day" if isinstance(feature, SameWeekday) else "week")
     west, east = half(uncut, west=True), half(uncut, west=False)
-    whole, alone = history(uncut, SquareGrid(250)), history(west, SquareGrid(250))
-    farthest = 3 * reach * 250 * 2**0.5  # over the corners of the cells
+    bars = Layer("bars", np.array([shapely.Point(*one.table[["x", "y"]].iloc[0]) for one in (west, east)]), uncut.crs)
+    whole, alone = (
+        History.from_events(CUTOFF, events, SquareGrid(250).build(events.known_at(CUTOFF)), calendar, Layers((bars,)))
+        for events in (uncut, west)
+    )
+    farthest = 3 * getattr(feature, "reach_cells", 0.0) * 250 * 2**0.5  # over the corners of the cells
     tile = AcrossBorders(EWMA(half_lives=[8]), [east], farthest + 400).fit(alone).forecaster_.history_
     assert len(alone.grid) < len(tile.grid) < len(whole.grid)
-    feature, values, counts = ExponentialMeans((8, 32), reach, all_types=all_types), [], []
+    counts, values = [], []
     for one in (whole, tile, alone):
-        out = np.empty((1, len(uncut.crime_types), len(one.grid), 2), dtype=np.float32)
-        feature.write(one, ahead(1), one.first_step, out)
+        shape = (1, len(uncut.crime_types), len(one.grid), len(feature.columns(one)))
+        out = np.empty(shape, dtype=np.float32)
+        feature.write(one, calendar.next_periods(CUTOFF, 1), one.first_step, out)
         own = one.grid.cells.get_indexer(alone.grid.cells)
         values.append(out[:, :, own])
         counts.append(one.panel.values[:, own])
+    return counts, values
+
+
+@pytest.mark.parametrize("feature", LOCAL, ids=str)
+def test_a_halo_beyond_the_reach_of_a_feature_gives_that_of_the_uncut_city(uncut, feature):
+    counts, values = values_near_a_cut(uncut, feature)
     np.testing.assert_array_equal(counts[1], counts[0])
     np.testing.assert_array_equal(values[1], values[0])
-    assert (reach == 0) == np.array_equal(values[2], values[0])
+    local = isinstance(feature, SAME_EVERYWHERE) or not getattr(feature, "reach_cells", 0.0)
+    assert local == np.array_equal(values[2], values[0])
+
+
+def test_every_feature_but_that_of_the_whole_city_is_local():
+    families = {
+        one
+        for module in (calendar_features, context_features, mean_features)
+        for one in vars(module).values()
+        if isinstance(one, type) and one.__module__ == module.__name__
+    }
+    assert families - {type(one) for one in LOCAL} == {CityLevel}
 
 
 def test_without_a_halo_cells_at_the_border_are_worse(uncut):
