@@ -14,7 +14,7 @@ OTHER_TESTS = {"api", "architecture", "attacks", "bad_input", "benchmarks", "con
 THEMES = {  # tests of one subject that concerns several modules of a package
     "allocation": {"published_price"},
     "audit": {"published_exposure", "real_cities", "urns", "withheld_models"},
-    "cli": {"quote_sentences", "region_compute", "region_faults"},
+    "cli": {"quote_sentences", "region_compute", "region_faults", "region_tasks"},
     "data": {"publishers", "spreadsheets"},
     "evaluation": {"estimators"},
     "explain": {"forecasters"},
