@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +20,14 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 from ilp_models.cli.environment import DEFAULTS
+from ilp_models.domain.digest import file_digest
 from ilp_models.domain.errors import DEBUG, StorageError
 from ilp_models.domain.local_file import file_in_folder
-from ilp_models.domain.region import RECORD, JurisdictionResult, RunState
+from ilp_models.domain.region import PLAIN_FILES, RECORD, JurisdictionResult, RunState
 from ilp_models.domain.region_plan import as_setting
 
 _ATTEMPTS: Final = 2
+_OLDEST: Final = timedelta(hours=24)  # of a run that is reused: a night that was interrupted goes on in the morning
 _PROGRAM: Final = "from ilp_models.cli.jurisdiction_run import main; main({})"
 _BACKEND: Final = "MPLBACKEND"  # that of a notebook is no use to a process without one
 _OF_PARENT: Final = ("HYDRA_FULL_ERROR", DEBUG)  # set while a command runs; they would print traces
@@ -48,7 +51,7 @@ class JurisdictionRun:
 
     def run(self) -> JurisdictionResult:
         """Run the command and return how it ended; a process that the system stopped is started once more."""
-        begun = time.monotonic()
+        begun, moment = time.monotonic(), datetime.now(UTC)
         if self.mark and not _is_seen(Path(self.mark)):
             why = (
                 f"The worker on {socket.gethostname()} does not see {Path(self.mark).parent} of the client. Mount one "
@@ -71,8 +74,9 @@ class JurisdictionRun:
             why += self._limit() if any(sign in why for sign in _OUT_OF_MEMORY) else ""
             return JurisdictionResult(self.name, RunState.FAILED, folder, why, **ended)
         result = JurisdictionResult(self.name, RunState.DONE, folder, "", **ended)
-        record = {"name": self.name, "fingerprint": self.fingerprint, "command": list(self.words), **ended}
-        _write(Path(folder, RECORD), record)
+        files = {name: file_digest(path) for name in PLAIN_FILES if (path := Path(folder, name)).exists()}
+        record = {"name": self.name, "fingerprint": self.fingerprint, "command": list(self.words), "files": files}
+        _write(Path(folder, RECORD), {**record, "begun": moment.isoformat(), **ended})
         return result
 
     def _limit(self) -> str:
@@ -111,11 +115,15 @@ def run_jurisdiction(job: JurisdictionRun) -> JurisdictionResult:
 
 
 def finished_run(job: JurisdictionRun, state: RunState) -> JurisdictionResult | None:
-    """Return the latest run of a jurisdiction, with its time and memory, if it finished with the job's fingerprint."""
+    """Return the latest run of a jurisdiction with its time and memory, if it has the fingerprint of the job.
+
+    None if it did not finish, or began more than 24 hours ago.
+    """
     try:
         folder = (Path(job.folder).parent / "latest").resolve(strict=True)
         record = json.loads(file_in_folder(folder, RECORD).read_text(encoding="utf-8"))
-        if record["fingerprint"] != job.fingerprint:
+        age = datetime.now(UTC) - datetime.fromisoformat(record["begun"])
+        if record["fingerprint"] != job.fingerprint or not timedelta(0) <= age < _OLDEST:
             return None
         seconds, peak, attempts = float(record["seconds"]), int(record["peak_mb"]), int(record["attempts"])
     except (KeyError, OSError, RecursionError, StorageError, TypeError, ValueError):

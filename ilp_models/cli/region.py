@@ -3,11 +3,12 @@
 import difflib
 import glob
 import json
+import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -37,6 +38,7 @@ _STATED: Final = "exit_code"  # a setting of tasks that write a status
 REGISTER_NAME: Final = "register.jsonl"  # by default, in the folder of a jurisdiction
 # neither where results go nor what a run itself appends to
 _NO_RESULT: Final = ("output", "name", "hydra", "compute", "tracking", "store", "trials", "register", "exit_code")
+_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _FOLDERS: Final = ("path", "pool")  # settings that may name a folder, of which all files count
 
 
@@ -68,7 +70,7 @@ class RegionRun:
                 continue
             jobs.append(job)
         reused = [run for run in (finished_run(job, RunState.REUSED) for job in jobs) if run is not None]
-        readable = read_on_workers(compute, self.readable, reused)
+        readable = read_on_workers(compute, self.readable, reused, operator.not_)
         results |= {run.name: run for run, usable in zip(reused, readable, strict=True) if usable}
         jobs = [job for job in jobs if job.name not in results]
         self.output.mkdir(parents=True, exist_ok=True)
@@ -161,11 +163,22 @@ def _finished(jobs: Sequence[JurisdictionRun]) -> tuple[list[JurisdictionResult]
 
 
 def fingerprint(config: Mapping[str, Any]) -> str:
-    """Return the digest of everything that a run depends on: settings, files that they name, code and day."""
+    """Return the digest of everything that a run depends on: settings, files that they name, code and period."""
     plain = {key: value for key, value in config.items() if key not in _NO_RESULT}
     text = json.dumps(plain, sort_keys=True, default=str)
-    day = datetime.now().astimezone().date().isoformat()
-    return digest_of(text, list(_inputs(plain)), code_digest(), decision_digest(), day)
+    today = datetime.now().astimezone().date()
+    period = _start_of_period(config.get("calendar"), today).isoformat()
+    return digest_of(text, list(_inputs(plain)), code_digest(), decision_digest(), period)
+
+
+def _start_of_period(calendar: Any, day: date) -> date:
+    """Return the first day of the period of a day: the next forecast is another one after it. Without periods a day."""
+    unit = calendar.get("period_unit") if isinstance(calendar, Mapping) else "day"
+    if unit == "week":
+        first = str(calendar.get("week_start", "monday")).lower()
+        ahead = _WEEKDAYS.index(first) if first in _WEEKDAYS else 0
+        return day - timedelta(days=(day.weekday() - ahead) % len(_WEEKDAYS))
+    return day.replace(day=1) if unit == "month" else day
 
 
 def _inputs(node: Any, key: str = "") -> Iterator[list[str]]:

@@ -1,6 +1,7 @@
 """Run tasks on a Dask cluster."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from dask import config
-from distributed import Client, Future, KilledWorker, LocalCluster
+from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
 from distributed.client import FutureCancelledError
 from distributed.comm.core import CommClosedError
 
@@ -19,8 +20,10 @@ from ilp_models.domain.recipe import program_digest
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+_LOG: Final = logging.getLogger(__name__)
 LOCAL: Final = "local"
 _POLL_S: Final = 0.2  # how often to look which tasks have ended
+_LOOK_S: Final = 2.0  # and whether a worker is left
 # A task whose worker was lost is run again, once. A worker has no tasks that wait: they would count as lost too.
 _SCHEDULER: Final = {"distributed.scheduler.allowed-failures": 1, "distributed.scheduler.worker-saturation": 1.0}
 
@@ -37,14 +40,15 @@ class DaskCluster:
     address : str, optional
         Address of a running scheduler, such as ``tcp://10.0.0.5:8786``.
     timeout_s : float, default 10
-        Seconds to wait for the scheduler, and for its first worker.
+        Seconds to wait for the scheduler, for its first worker, and for another one if all were lost.
     cluster : str, optional
         ``local`` starts a scheduler and workers on this machine for each call, instead of an address.
     workers : int, default 2
         Workers of a local cluster, with one thread each.
     memory_limit : str, default "auto"
-        Memory of each worker of a local cluster, such as ``4GB``; a worker that exceeds it is stopped. The runs of a
-        region are processes of their own, and do not count.
+        Memory of each worker of a local cluster, such as ``4GB``; a worker that exceeds it is stopped. ``auto`` is the
+        memory of the machine, divided by its cores. The training of pooled models counts. The runs of a region are
+        processes of their own, and do not count.
 
     Raises
     ------
@@ -82,8 +86,9 @@ class DaskCluster:
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], description: str) -> list[Result]:
         """Return the function's result for each task, in the order of the tasks.
 
-        Raises StorageError before any task if a worker has other code than the client. Raises NotRunError if a worker
-        with other code joined later, or if one was lost twice with the same task.
+        Raises StorageError before any task if the scheduler does not answer or has no worker, or if a worker has other
+        code than the client. One with other code that joins later is closed. Raises NotRunError if the scheduler is
+        lost, if no worker is left, or if a worker was lost twice with the same task.
         """
         if not tasks:
             return []
@@ -93,7 +98,7 @@ class DaskCluster:
                 _check_versions(client)
                 checked = partial(_run_with_same_code, function, _own_digest())
                 futures = client.map(checked, list(tasks), pure=False)
-                return _results(futures, description)
+                return _results(client, futures, description, self.timeout_s)
             except (CommClosedError, FutureCancelledError) as error:
                 msg = "The connection to the Dask scheduler was lost. Start the scheduler, and run the command again."
                 raise NotRunError(msg) from error
@@ -131,11 +136,15 @@ class DaskCluster:
             yield client
 
 
-def _results(futures: Sequence[Future[Result]], description: str) -> list[Result]:
+class _OtherCodeError(NotRunError):
+    """Raised on a worker that has other code than the client, with a message and the address of the worker."""
+
+
+def _results(client: Client, futures: Sequence[Future[Result]], description: str, patience_s: float) -> list[Result]:
     """Return the results of all tasks. A task that lost its workers raises after the others have ended."""
     found: dict[Any, Result] = {}
     lost: KilledWorker | None = None
-    for future in show_progress(_as_they_end(futures), len(futures), description):
+    for future in show_progress(_as_they_end(client, futures, patience_s), len(futures), description):
         try:
             found[future.key] = future.result()
         except KilledWorker as error:
@@ -146,16 +155,42 @@ def _results(futures: Sequence[Future[Result]], description: str) -> list[Result
     return [found[future.key] for future in futures]
 
 
-def _as_they_end(futures: Sequence[Future[Result]]) -> Iterator[Future[Result]]:
-    """Yield each future when its task has ended. Unlike those of Dask, it ends if the scheduler is lost."""
+def _as_they_end(client: Client, futures: Sequence[Future[Result]], patience_s: float) -> Iterator[Future[Result]]:
+    """Yield each future when its task has ended. Unlike those of Dask, it ends if the scheduler or all workers are lost.
+
+    A task that met a worker with other code runs again on another worker.
+    """
     pending = list(futures)
+    looked = there = time.monotonic()
     while pending:
-        ended = {future.key for future in pending if future.done()}
+        ended = {future.key for future in pending if future.done() and not _met_other_code(client, future)}
         yield from [future for future in pending if future.key in ended]
         pending = [future for future in pending if future.key not in ended]
         if pending:
             with suppress(TimeoutError):
                 pending[0].exception(timeout=_POLL_S)
+        if pending and time.monotonic() - looked > _LOOK_S:
+            looked = time.monotonic()
+            if client.scheduler_info()["workers"]:
+                there = looked
+            elif looked - there > patience_s:
+                msg = "The work has not ended, and no worker is left. Start one, and run the command again."
+                raise NotRunError(msg)
+
+
+def _met_other_code(client: Client, future: Future[Result]) -> bool:
+    """Return whether a task ended on a worker with other code; then close this worker, and run the task again."""
+    error = future.exception() if future.status == "error" else None
+    if not isinstance(error, _OtherCodeError):
+        return False
+    message, worker = error.args
+    if worker in client.scheduler_info()["workers"]:
+        client.retire_workers([worker], close_workers=True)
+        _LOG.warning("%s The worker was closed.", message)
+    if not client.scheduler_info()["workers"]:
+        raise NotRunError(message)
+    future.retry()
+    return True
 
 
 def _own_digest() -> str:
@@ -176,11 +211,12 @@ def _check_versions(client: Client) -> None:
 
 
 def _run_with_same_code(function: Callable[[Task], Result], digest: str, task: Task) -> Result:
-    """Return the result of a task; NotRunError on a worker that joined after the check and has other code."""
+    """Return the result of a task; an error on a worker that joined after the check and has other code."""
     if program_digest() != digest:
+        worker = get_worker().address
         msg = (
-            f"A worker that joined later has another version of ilp_models or its libraries (digest "
+            f"The worker {worker} joined later and has another version of ilp_models or its libraries (digest "
             f"{program_digest()[:16]}, here {digest[:16]}). Install the same version and lock file on all of them."
         )
-        raise NotRunError(msg)
+        raise _OtherCodeError(msg, worker)
     return function(task)

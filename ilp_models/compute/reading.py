@@ -13,10 +13,17 @@ Result = TypeVar("Result")
 _LOG: Final = logging.getLogger(__name__)
 
 
-def read_on_workers(compute: Compute, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
-    """Return what a function that only reads gives for each task; if the workers are lost, this process reads."""
+def read_on_workers(
+    compute: Compute, function: Callable[[Task], Result], tasks: Sequence[Task], unreadable: Callable[[Result], bool]
+) -> list[Result]:
+    """Return what a function that only reads gives for each task.
+
+    This process reads again what a worker found unreadable, because a shared folder can be missing on its machine. If
+    the workers are lost, it reads everything.
+    """
     try:
-        return compute.map(function, tasks, "reading results")
+        found = compute.map(function, tasks, "reading results")
     except (NotRunError, StorageError) as error:
         _LOG.warning("Workers cannot read the results (%s) This process reads them, one after the other.", error)
         return [function(task) for task in tasks]
+    return [function(task) if unreadable(one) else one for task, one in zip(tasks, found, strict=True)]

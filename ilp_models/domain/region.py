@@ -21,6 +21,11 @@ from ilp_models.domain.scores import ALL
 from ilp_models.stats.funnel import Funnel, exact_rate_interval
 
 RECORD: Final = "jurisdiction.json"  # in the folder of a run for a region: how it was made
+# Files of a run that a region reads and that have no digest in them; those of the run are in RECORD.
+PLAIN_FILES: Final = (
+    *("intake.json", "recorded.csv", "borders.csv", "skill.csv", "scores.parquet", "description.json"),
+    "contribution.json",
+)
 REGION: Final = "region"
 LEVELS: Final = ("area", "jurisdiction", "part", REGION)
 COUNTS: Final = ("recorded_last", "recorded_four", "recorded_year_ago")
@@ -36,7 +41,7 @@ class RunState(StrEnum):
     """How the run of a jurisdiction ended."""
 
     DONE = "done"
-    REUSED = "reused"  # an earlier run with the same settings, records and code, of the same day
+    REUSED = "reused"  # an earlier run with the same settings, records, code and period, of the last 24 hours
     FAILED = "failed"
 
 

@@ -110,12 +110,10 @@ def pooled_forecaster(model: Mapping[str, Forecaster]) -> tuple[str, PooledForec
 
 
 class TrainingTask(NamedTuple):
-    """The pooled model of one cutoff, which a worker trains and writes."""
+    """The pooled models of all cutoffs, which one worker trains and writes."""
 
     forecaster: PooledForecaster
-    samples: tuple[Path, ...]
-    cutoff: pd.Timestamp
-    left_out: Mapping[str, str]  # reason by jurisdiction
+    models: tuple[tuple[pd.Timestamp, tuple[Path, ...], Mapping[str, str]], ...]  # cutoff, samples, those left out
     folder: Path
 
 
@@ -124,6 +122,7 @@ def train(
 ) -> list[str]:
     """Train a model for each cutoff on the samples of all jurisdictions, and return lines for the terminal.
 
+    One worker trains one model after the other, because the samples of a nation for one model fill its memory.
     A sample of an earlier cutoff counts where a jurisdiction has none of this cutoff, and none of a later one.
     """
     model_name, forecaster = pooled_forecaster(model)
@@ -134,19 +133,20 @@ def train(
     if not samples:
         return [*lines, "No model was trained."]
     cutoffs = sorted({sample.cutoff for parts in samples.values() for sample in parts})
-    tasks = []
+    models = []
     for cutoff in cutoffs:
         newest = {name: [one for one in parts if one.cutoff <= cutoff] for name, parts in samples.items()}
         late = {name: "it has no sample of this or an earlier cutoff" for name, parts in newest.items() if not parts}
         known = tuple(max(parts).path for parts in newest.values() if parts)
-        tasks.append(TrainingTask(forecaster, known, cutoff, reasons | late, folder))
-    compute.map(_train_one, tasks, "pooled models")
+        models.append((cutoff, known, reasons | late))
+    compute.map(_train_all, [TrainingTask(forecaster, tuple(models), folder)], "pooled models")
     days = f"{cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d}"
     return [*lines, f"Models: {len(cutoffs)} cutoffs, {days}. Use them with model.{model_name}.pool={folder}"]
 
 
-def _train_one(task: TrainingTask) -> None:
-    task.forecaster.fit_pool(task.samples, task.cutoff, task.left_out).write(task.folder)
+def _train_all(task: TrainingTask) -> None:
+    for cutoff, samples, left_out in task.models:
+        task.forecaster.fit_pool(samples, cutoff, left_out).write(task.folder)
 
 
 def _history(study: Study, cutoff: pd.Timestamp, kinds: Sequence[str]) -> History:

@@ -16,11 +16,14 @@ from ilp_models.audit.register.register import Register
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.compute.reading import read_on_workers
 from ilp_models.domain.compute import Compute
+from ilp_models.domain.digest import file_digest
 from ilp_models.domain.errors import UNFINISHED, IlpError, StorageError
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.region import (
     COUNTS,
+    PLAIN_FILES,
+    RECORD,
     REGION,
     YEAR,
     JurisdictionFacts,
@@ -45,7 +48,8 @@ from ilp_models.report.region_page import PAGE, write_region_page
 
 DECISION: Final = "decision.json"
 _MAY_LACK: Final = ("skill", "low", "high")  # numbers that may be missing or negative
-_OUTLINE_M: Final = 250.0  # outlines on the map of the region are simplified by this much
+_OUTLINE_M: Final = 250.0  # outlines on the map of the region are simplified by this much,
+_OUTLINE_SHARE: Final = 0.005  # or by this share of their width, so that a large one has no more corners
 
 
 def read_region(  # noqa: PLR0913 - runs, what is known of the jurisdictions, and where to read
@@ -99,13 +103,17 @@ def read_region(  # noqa: PLR0913 - runs, what is known of the jurisdictions, an
     (<Region region: describe of 1 of 2 jurisdictions>, ('south',))
     """
     if isinstance(runs, Mapping):
-        runs = [JurisdictionResult(one, RunState.DONE, str(folder)) for one, folder in runs.items()]
+        runs = [JurisdictionResult(one, RunState.DONE, str(Path(at).absolute())) for one, at in runs.items()]
     names = [one.name for one in runs]
     members = [one for inside in (parts or {}).values() for one in inside]
     check_members(names, parts=members, population=population or {})
     check_residents(population or {})
-    facts = read_on_workers(compute or LocalProcesses(1), read_jurisdiction, runs)
+    facts = read_on_workers(compute or LocalProcesses(1), read_jurisdiction, runs, _has_failed)
     return Region(name, task, tuple(facts), dict(parts or {}), dict(population or {}), population_source)
+
+
+def _has_failed(facts: JurisdictionFacts) -> bool:
+    return facts.result.state is RunState.FAILED
 
 
 def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
@@ -120,6 +128,7 @@ def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
         if os.path.lexists(folder / UNFINISHED):  # also one that has no forecast yet
             msg = f"The run in {folder} has not finished. Run the task again, or name another run."
             raise StorageError(msg)
+        _check_files(folder)
         return JurisdictionFacts(
             result,
             intake=_read_intake(folder),
@@ -134,6 +143,18 @@ def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
     except (IlpError, KeyError, OSError, TypeError, ValueError) as error:
         failed = JurisdictionResult(result.name, RunState.FAILED, result.folder, f"The run cannot be read: {error}")
         return JurisdictionFacts(failed)
+
+
+def _check_files(folder: Path) -> None:
+    """Raise StorageError if a file was changed after the run; only runs for a region have a record of their files."""
+    if not os.path.lexists(folder / RECORD):
+        return
+    known = json.loads(file_in_folder(folder, RECORD).read_text(encoding="utf-8"))["files"]
+    for name in PLAIN_FILES:
+        found = file_digest(file_in_folder(folder, name)) if os.path.lexists(folder / name) else None
+        if found != known.get(name):
+            msg = f"{folder / name} was changed after the run. Run the task again."
+            raise StorageError(msg)
 
 
 def write_region(region: Region, folder: str | Path) -> list[Path]:
@@ -195,7 +216,7 @@ def _write_region(region: Region, folder: Path, pool: Sequence[Contribution] = (
 
 def is_readable(result: JurisdictionResult) -> bool:
     """Return whether the files of a finished run are complete and unchanged, so that it need not run again."""
-    if read_jurisdiction(result).result.state is RunState.FAILED:
+    if _has_failed(read_jurisdiction(result)):
         return False
     folder = Path(result.folder)
     if os.path.lexists(folder / DECISION):
@@ -230,15 +251,15 @@ def finish_region(  # noqa: PLR0913 - as above, and the model that is trained
         compute=compute,
     )
     ended = [one.result for one in found.jurisdictions]
-    pool = [] if model is None else read_on_workers(compute, read_contribution, ended)
+    pool = [] if model is None else read_on_workers(compute, read_contribution, ended, lambda one: one.damaged)
     _write_region(found, folder, pool)
     lines = [f"Region {name}: {len(found.finished)} of {len(results)} jurisdictions finished", ""]
     lines += [f"  {one.name:<24}{_in_words(one)}" for one in found.jurisdictions]
     if found.missing:
         lines += [
             "",
-            f"Not in any total: {', '.join(found.missing)}. Correct what is wrong and run the same command today: "
-            "finished jurisdictions are reused.",
+            f"Not in any total: {', '.join(found.missing)}. Correct what is wrong and run the same command within a "
+            "day: finished jurisdictions are reused.",
         ]
     if model is not None:
         lines += ["", *train(pool, model, folder, compute)]
@@ -322,8 +343,10 @@ def _recent(run: RunFolder) -> list[Any]:
 
 
 def _outline(cells: Any) -> Any:
-    """Return the outline of some cells as a simplified polygon in longitude and latitude."""
-    union = shapely.simplify(shapely.union_all(cells.to_numpy()), _OUTLINE_M)
+    """Return the outline of some cells as simplified polygons without holes, in longitude and latitude."""
+    parts = shapely.get_parts(shapely.union_all(cells.to_numpy()))
+    filled = shapely.union_all(shapely.polygons(shapely.get_exterior_ring(parts)))
+    union = shapely.simplify(filled, max(_OUTLINE_M, _OUTLINE_SHARE * float(np.ptp(cells.total_bounds[[0, 2]]))))
     to_degrees = Transformer.from_crs(cells.crs, "EPSG:4326", always_xy=True)
     return shapely.transform(union, to_degrees.transform, interleaved=False)
 

@@ -55,6 +55,7 @@ def write_region_page(
         "pool_headline": _pool_headline(pool),
         "forecasts": any(len(one.areas) for one in region.finished),
         "headline": _headline(region),
+        "methods": _methods(region),
         "simulated": [one.name for one in region.finished if one.intake and _simulated(one)],
         "rows": [_row(one, totals, folder) for one in region.jurisdictions],
         "periods": sorted(set(totals.get("period", []))),
@@ -93,6 +94,12 @@ def _headline(region: Region) -> str:
             "No total includes them."
         )
     return f"All {total} jurisdictions are in these results."
+
+
+def _methods(region: Region) -> list[str]:
+    """Return the names of the methods that were fitted, in the order in which they are first met."""
+    names = (name for one in region.finished for name in (one.forecaster, *one.skill.get("forecaster", [])))
+    return [name for name in dict.fromkeys(names) if name]
 
 
 def _pool_headline(pool: Sequence[Mapping[str, Any]]) -> str:

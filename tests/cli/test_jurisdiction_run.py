@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from ilp_models.cli import jurisdiction_run
 from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_jurisdiction
 from ilp_models.compute.local import LocalProcesses
+from ilp_models.domain.digest import file_digest
 from ilp_models.domain.region import RunState
 
 
@@ -21,6 +23,7 @@ def test_a_process_that_the_system_stops_is_started_once_more_in_another_folder(
     def killed_once(words, *_):
         folder = Path(words[-1].removeprefix("hydra.run.dir="))
         folder.mkdir()
+        (folder / "intake.json").write_text(folder.name)
         started.append(folder.name)
         return (-9, "", 0) if len(started) == 1 else (0, "", 321)
 
@@ -29,6 +32,8 @@ def test_a_process_that_the_system_stops_is_started_once_more_in_another_folder(
     assert (result.state, result.attempts, result.peak_mb) == (RunState.DONE, 2, 321)
     assert started == ["run", "run-2"]
     (tmp_path / "latest").symlink_to(result.folder)
+    record = json.loads((tmp_path / "latest" / "jurisdiction.json").read_text())
+    assert record["files"] == {"intake.json": file_digest(tmp_path / "run-2" / "intake.json")}
     reused = finished_run(JurisdictionRun("north", ("forecast",), str(home), "f"), RunState.REUSED)
     assert reused == replace(result, state=RunState.REUSED)  # with the time and memory that it took
     assert finished_run(JurisdictionRun("north", ("forecast",), str(home), "g"), RunState.REUSED) is None

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ from omegaconf import OmegaConf
 
 from ilp_models.cli import jurisdiction_run
 from ilp_models.cli.app import App, find_configs
-from ilp_models.cli.jurisdiction_run import JurisdictionRun, run_jurisdiction
+from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_jurisdiction
 from ilp_models.cli.neighbours import with_neighbours
-from ilp_models.cli.region import RegionRun, fingerprint, run_all
+from ilp_models.cli.region import RegionRun, _start_of_period, fingerprint, run_all
 from ilp_models.cli.settings import Settings
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.errors import NotRunError
@@ -21,7 +22,15 @@ from ilp_models.domain.region_plan import RegionPlan
 from ilp_models.pipeline.region import is_readable
 
 SMALL = ("model=[ewma]", "forecaster=ewma", "tracking=memory", "export.formats=[parquet,csv]")
-RECORD_OF_NORTH = '{"fingerprint": "north", "seconds": 1.5, "peak_mb": 300, "attempts": 1}'
+
+
+def record_of_north(hours=1.0):
+    """Return the record of a run that began some hours ago."""
+    begun = datetime.now(UTC) - timedelta(hours=hours)
+    cost = {"seconds": 1.5, "peak_mb": 300, "attempts": 1}
+    return json.dumps({"fingerprint": "north", "begun": begun.isoformat(), **cost})
+
+
 NORTH_WORDS = ("model=[ewma]", "grid.size=750")
 
 
@@ -255,7 +264,7 @@ def test_what_a_lost_worker_left_out_is_run_again_once(tmp_path):
         JurisdictionRun(name, ("forecast",), str(tmp_path / name / "now"), name) for name in ("north", "south", "west")
     ]
     (tmp_path / "north" / "latest").mkdir(parents=True)
-    (tmp_path / "north" / "latest" / "jurisdiction.json").write_text(RECORD_OF_NORTH)
+    (tmp_path / "north" / "latest" / "jurisdiction.json").write_text(record_of_north())
 
     class Losing(Recorded):
         calls = 0
@@ -273,6 +282,29 @@ def test_what_a_lost_worker_left_out_is_run_again_once(tmp_path):
     assert [job.name for job in compute.jobs] == ["south", "west"]
 
 
+@pytest.mark.parametrize(("hours", "reused"), [(23.9, True), (24.1, False), (-0.1, False)])
+def test_a_run_is_reused_for_a_day(tmp_path, hours, reused):
+    job = JurisdictionRun("north", ("forecast",), str(tmp_path / "now"), "north")
+    (tmp_path / "latest").mkdir()
+    (tmp_path / "latest" / "jurisdiction.json").write_text(record_of_north(hours))
+    assert (finished_run(job, RunState.REUSED) is not None) == reused
+
+
+@pytest.mark.parametrize(
+    ("calendar", "first"),
+    [
+        ({"period_unit": "week", "week_start": "monday"}, "2026-11-23"),
+        ({"period_unit": "week", "week_start": "saturday"}, "2026-11-28"),
+        ({"period_unit": "week", "week_start": "sunday"}, "2026-11-22"),
+        ({"period_unit": "day"}, "2026-11-28"),
+        ({"period_unit": "month"}, "2026-11-01"),
+        (None, "2026-11-28"),
+    ],
+)
+def test_an_interrupted_night_goes_on_unless_a_new_period_began(calendar, first):
+    assert _start_of_period(calendar, date(2026, 11, 28)).isoformat() == first  # a Saturday
+
+
 def test_what_finished_before_a_worker_was_lost_twice_is_no_failure(tmp_path):
     jobs = [JurisdictionRun(name, ("forecast",), str(tmp_path / name / "now"), name) for name in ("north", "south")]
 
@@ -283,7 +315,7 @@ def test_what_finished_before_a_worker_was_lost_twice_is_no_failure(tmp_path):
             self.calls += 1
             if self.calls == 2:
                 (tmp_path / "north" / "latest").mkdir(parents=True)
-                (tmp_path / "north" / "latest" / "jurisdiction.json").write_text(RECORD_OF_NORTH)
+                (tmp_path / "north" / "latest" / "jurisdiction.json").write_text(record_of_north())
             msg = "lost"
             raise NotRunError(msg)
 

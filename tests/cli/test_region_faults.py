@@ -346,7 +346,7 @@ def test_a_dask_worker_killed_while_it_samples_or_trains_changes_no_model(option
     train(contributions, {"prior": model}, tmp_path / "again", compute)
     assert Path(model.killed).is_dir()
     assert {path.name: path.read_bytes() for path in stored_priors(tmp_path / "again").values()} == made[""]
-    assert read_on_workers(compute, die_once, [str(tmp_path / "reading")]) == ["survived"]
+    assert read_on_workers(compute, die_once, [str(tmp_path / "reading")], lambda _: False) == ["survived"]
 
 
 @contextlib.contextmanager

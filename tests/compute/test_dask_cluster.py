@@ -71,12 +71,53 @@ def test_workers_with_other_code_are_refused(cluster, monkeypatch):
         cluster.map(double, [1], "doubling")
 
 
-def test_a_worker_with_other_code_that_joins_later_runs_nothing(cluster, monkeypatch):
+def slow_double(number):
+    time.sleep(1)
+    return 2 * number
+
+
+# Read by a worker before it starts: its program is another one.
+OTHER_CODE = """\
+from ilp_models.compute import dask_cluster
+dask_cluster.program_digest = lambda: "f" * 64
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_with_other_code_that_joins_later_is_closed_and_others_run_its_tasks(tmp_path, caplog):
+    (tmp_path / "other.py").write_text(OTHER_CODE)
+    work = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "4", "--no-dashboard"]
+    late = []
+    settings = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0", "protocol": "tcp"}
+    with LocalCluster(**settings) as running:
+        command = [*work, running.scheduler_address, "--preload", str(tmp_path / "other.py"), "--no-nanny"]
+        where = {"env": {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, "stderr": subprocess.DEVNULL}
+        threading.Timer(1.0, lambda: late.append(subprocess.Popen(command, **where))).start()
+        numbers = list(range(20))
+        assert DaskCluster(running.scheduler_address).map(slow_double, numbers, "doubling") == [2 * n for n in numbers]
+        assert late[0].wait(30) == 0
+    assert "joined later and has another version of ilp_models" in caplog.text
+    assert caplog.text.count("(digest ffffffffffffffff, here ") == 1
+
+
+@pytest.mark.slow
+def test_without_any_worker_left_the_map_ends():
+    settings = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0", "protocol": "tcp"}
+    with LocalCluster(**settings) as running:
+        threading.Timer(2.0, lambda: running.scale(0)).start()
+        with pytest.raises(NotRunError, match=r"no worker is left\. Start one"):
+            DaskCluster(running.scheduler_address, timeout_s=3).map(wait, [60.0], "waiting")
+
+
+def test_without_a_worker_of_the_same_version_the_reason_is_an_error(monkeypatch):
     monkeypatch.setattr("ilp_models.compute.dask_cluster._check_versions", lambda _: None)  # it had not joined then
-    assert cluster.map(double, [1], "doubling") == [2]
     monkeypatch.setattr("ilp_models.compute.dask_cluster._own_digest", lambda: "0" * 64)
-    with pytest.raises(NotRunError, match=r"joined later has another version of ilp_models .*here 0000000000000000"):
-        cluster.map(double, [1], "doubling")
+    settings = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
+    with (
+        LocalCluster(**settings, protocol="tcp") as running,
+        pytest.raises(NotRunError, match=r"joined later and has another version of ilp_models .*here 0000000000000000"),
+    ):
+        DaskCluster(running.scheduler_address).map(double, [1, 2], "doubling")
 
 
 @pytest.mark.parametrize("settings", [{}, {"address": "tcp://a:1", "cluster": "local"}, {"cluster": "slurm"}])

@@ -29,18 +29,29 @@ class Lost:
 
 @pytest.mark.slow
 def test_workers_read():
-    found = read_on_workers(LocalProcesses(2), process_of, ["north", "south"])
+    found = read_on_workers(LocalProcesses(2), process_of, ["north", "south"], lambda _: False)
     assert [task for task, _ in found] == ["north", "south"]
     assert os.getpid() not in {process for _, process in found}
 
 
 @pytest.mark.parametrize("error", [NotRunError("A worker was lost."), StorageError("No scheduler answers.")])
 def test_without_workers_this_process_reads_and_says_why(error, caplog):
-    found = read_on_workers(Lost(error), process_of, ["north", "south"])
+    found = read_on_workers(Lost(error), process_of, ["north", "south"], lambda _: False)
     assert found == [("north", os.getpid()), ("south", os.getpid())]
     assert str(error) in caplog.text
 
 
 def test_an_error_of_the_function_is_raised_unchanged():
     with pytest.raises(InputError, match="north is no run"):
-        read_on_workers(LocalProcesses(1), refuse, ["north"])
+        read_on_workers(LocalProcesses(1), refuse, ["north"], lambda _: False)
+
+
+class Blind:
+    """Workers that do not see the folder of the client."""
+
+    def map(self, _, tasks, *__):
+        return [None for _ in tasks]
+
+
+def test_what_a_worker_cannot_read_this_process_reads():
+    assert read_on_workers(Blind(), process_of, ["north"], lambda one: one is None) == [("north", os.getpid())]
