@@ -23,7 +23,7 @@ from ilp_models.cli.environment import DEFAULTS
 from ilp_models.domain.digest import file_digest
 from ilp_models.domain.errors import DEBUG, StorageError
 from ilp_models.domain.local_file import file_in_folder
-from ilp_models.domain.region import PLAIN_FILES, RECORD, JurisdictionResult, RunState
+from ilp_models.domain.region import PLAIN_FILES, RECORD, SEALED_FILES, JurisdictionResult, RunState
 from ilp_models.domain.region_plan import as_setting
 
 _ATTEMPTS: Final = 2
@@ -75,6 +75,7 @@ class JurisdictionRun:
             return JurisdictionResult(self.name, RunState.FAILED, folder, why, **ended)
         result = JurisdictionResult(self.name, RunState.DONE, folder, "", **ended)
         files = {name: file_digest(path) for name in PLAIN_FILES if (path := Path(folder, name)).exists()}
+        files |= {name: "" for name in SEALED_FILES if Path(folder, name).exists()}
         record = {"name": self.name, "fingerprint": self.fingerprint, "command": list(self.words), "files": files}
         _write(Path(folder, RECORD), {**record, "begun": moment.isoformat(), **ended})
         return result

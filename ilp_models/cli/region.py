@@ -77,10 +77,10 @@ class RegionRun:
         with NamedTemporaryFile(prefix=".client-", dir=self.output) as mark:
             marked = [replace(job, mark=mark.name, home=str(Path.cwd())) for job in jobs]
             results |= {one.name: one for one in run_all(marked, compute)}
-        self._state_failures(results.values())
+        self.state_failures(results.values())
         return [results[name] for name in self.plan.jurisdictions]
 
-    def _state_failures(self, results: Iterable[JurisdictionResult]) -> None:
+    def state_failures(self, results: Iterable[JurisdictionResult]) -> None:
         """Write the status of runs that failed where the task has one: a run may have been stopped, or not begun."""
         for one in results:
             if one.state is RunState.FAILED and _STATED in self.settings.compose(()):

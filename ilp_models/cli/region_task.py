@@ -66,6 +66,7 @@ class _RegionTask:
         found: tuple[Region, str] = pipeline.finish_region(
             self.name, run.settings.task, run.plan, results, run.folder, self.compute, self.model
         )
+        run.state_failures(one.result for one in found[0].jurisdictions)  # also of one that cannot be read
         return found
 
     def results_in_new_folder(self, *, stated: bool) -> Region:

@@ -156,9 +156,10 @@ def _results(client: Client, futures: Sequence[Future[Result]], description: str
 
 
 def _as_they_end(client: Client, futures: Sequence[Future[Result]], patience_s: float) -> Iterator[Future[Result]]:
-    """Yield each future when its task has ended. Unlike those of Dask, it ends if the scheduler or all workers are lost.
+    """Yield each future when its task has ended.
 
-    A task that met a worker with other code runs again on another worker.
+    Unlike the iterators of Dask, it ends if the scheduler or all workers are lost. A task that met a worker with other
+    code runs again on another worker.
     """
     pending = list(futures)
     looked = there = time.monotonic()

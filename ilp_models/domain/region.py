@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from ilp_models.domain.errors import StorageError
 from ilp_models.domain.region_sums import (
     GROUP_COLUMNS,
     SKILL_COLUMNS,
@@ -26,10 +27,12 @@ PLAIN_FILES: Final = (
     *("intake.json", "recorded.csv", "borders.csv", "skill.csv", "scores.parquet", "description.json"),
     "contribution.json",
 )
+SEALED_FILES: Final = ("forecast.parquet", "decision.json")  # that have a digest in them
 REGION: Final = "region"
 LEVELS: Final = ("area", "jurisdiction", "part", REGION)
 COUNTS: Final = ("recorded_last", "recorded_four", "recorded_year_ago")
 _SUMS: Final = ("expected", *COUNTS)
+_MOST: Final = 10**9  # expected crimes of a jurisdiction; sums of many in millionths stay whole numbers
 _MILLION: Final = 1_000_000  # expected counts are added up as whole millionths, so that totals are exact
 _UNIT: Final = ("level", "name", "jurisdiction", "crime_type", "period", "last_day")
 _PERIOD: Final = ["period", "last_day"]  # a day and a week may start together
@@ -269,19 +272,27 @@ class Region:
 def sum_by_area(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the counts of cells added up by area (column ``name``), crime type and period.
 
-    Expected counts of cells become whole millionths, so that sums of sums are exact.
+    Expected counts of cells become whole millionths, so that sums of sums are exact. StorageError if they are too large
+    for that.
     """
+    if not cells["expected"].sum() < _MOST:
+        msg = f"The forecast expects more than {_MOST:,} crimes, which cannot be added up. Run the task again."
+        raise StorageError(msg)
     whole = cells.assign(expected=(cells["expected"] * _MILLION).round().astype("int64"))
-    keys = ["area", "crime_type", *_PERIOD]
-    summed = whole.groupby(keys, sort=False)[[*_SUMS]].sum(min_count=1)
-    return summed.reset_index().rename(columns={"area": "name"})
+    return _added_up(whole, ["area", "crime_type", *_PERIOD]).rename(columns={"area": "name"})
+
+
+def _added_up(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return sums by some columns. A sum is unknown if one of its parts is: it would look like a fall."""
+    groups = rows.groupby(keys, sort=False)[[*_SUMS]]
+    return groups.sum().where(groups.count().eq(groups.size(), axis=0)).reset_index()
 
 
 def _summed(rows: pd.DataFrame, level: str, name: str, inside: Sequence[str]) -> pd.DataFrame:
     """Return the sums of some rows by crime type, with the jurisdictions that are not in them."""
     there = rows.groupby("crime_type", sort=False)["jurisdiction"].agg(set)
     own = inside[0] if level == "jurisdiction" else ""
-    summed = rows.groupby(["crime_type", *_PERIOD], sort=False)[[*_SUMS]].sum(min_count=1).reset_index()
+    summed = _added_up(rows, ["crime_type", *_PERIOD])
     absent = [_absent(inside, there[kind]) for kind in summed["crime_type"]]
     return summed.assign(level=level, name=name, jurisdiction=own, missing=absent)[[*_UNIT, *_SUMS, "missing"]]
 

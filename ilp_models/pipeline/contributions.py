@@ -12,7 +12,7 @@ from ilp_models.audit.audit import Audit
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.enforcement_kinds import enforcement_kind
-from ilp_models.domain.errors import InputError, NotRunError, StorageError
+from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.events import Events
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.governance import Governance
@@ -170,5 +170,5 @@ def read_contribution(result: JurisdictionResult) -> Contribution:
         if not samples:
             return Contribution(result.name, left_out="it has no sample", types_left_out=types)
         return Contribution(result.name, tuple(samples), "", int(facts["records"]), types)
-    except (InputError, KeyError, OSError, RecursionError, StorageError, TypeError, ValueError) as error:
+    except Exception as error:  # what is wrong with one run must not stop the others
         return Contribution(result.name, left_out=f"its samples cannot be read: {error}", damaged=True)

@@ -1,6 +1,7 @@
 """Read the runs of several jurisdictions together: totals that add up, rates, skill, borders and data quality."""
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -25,6 +26,7 @@ from ilp_models.domain.region import (
     PLAIN_FILES,
     RECORD,
     REGION,
+    SEALED_FILES,
     YEAR,
     JurisdictionFacts,
     JurisdictionResult,
@@ -46,10 +48,11 @@ from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.report.description_page import headlines
 from ilp_models.report.region_page import PAGE, write_region_page
 
+_LOG: Final = logging.getLogger(__name__)
 DECISION: Final = "decision.json"
 _MAY_LACK: Final = ("skill", "low", "high")  # numbers that may be missing or negative
-_OUTLINE_M: Final = 250.0  # outlines on the map of the region are simplified by this much,
-_OUTLINE_SHARE: Final = 0.005  # or by this share of their width, so that a large one has no more corners
+_OUTLINE_M: Final = 250.0  # outlines on the map of the region join cells within twice this distance,
+_OUTLINE_SHARE: Final = 0.005  # or this share of their width, and are simplified by as much
 
 
 def read_region(  # noqa: PLR0913 - runs, what is known of the jurisdictions, and where to read
@@ -140,7 +143,7 @@ def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
             group_sums=read_group_sums(folder),
             **_forecast_facts(folder, result.register),
         )
-    except (IlpError, KeyError, OSError, TypeError, ValueError) as error:
+    except Exception as error:  # what is wrong with one run must not stop the others
         failed = JurisdictionResult(result.name, RunState.FAILED, result.folder, f"The run cannot be read: {error}")
         return JurisdictionFacts(failed)
 
@@ -150,8 +153,9 @@ def _check_files(folder: Path) -> None:
     if not os.path.lexists(folder / RECORD):
         return
     known = json.loads(file_in_folder(folder, RECORD).read_text(encoding="utf-8"))["files"]
-    for name in PLAIN_FILES:
-        found = file_digest(file_in_folder(folder, name)) if os.path.lexists(folder / name) else None
+    for name in (*PLAIN_FILES, *SEALED_FILES):
+        there = os.path.lexists(folder / name)
+        found = file_digest(file_in_folder(folder, name)) if there and name in PLAIN_FILES else "" if there else None
         if found != known.get(name):
             msg = f"{folder / name} was changed after the run. Run the task again."
             raise StorageError(msg)
@@ -220,10 +224,11 @@ def is_readable(result: JurisdictionResult) -> bool:
         return False
     folder = Path(result.folder)
     if os.path.lexists(folder / DECISION):
-        run = RunFolder.from_path(folder)
         try:
+            run = RunFolder.from_path(folder)
             run.check_evidence(run.decision(), _register_of(folder, result.register))
-        except IlpError:
+        except Exception:  # as above
+            _LOG.info("The run in %s cannot be reused.", folder, exc_info=True)
             return False
     return not os.path.lexists(folder / CONTRIBUTION) or not read_contribution(result).damaged
 
@@ -332,7 +337,7 @@ def _verdict(run: RunFolder, register: str) -> dict[str, Any]:
 
 def _register_of(folder: Path, register: str) -> Register:
     """Return the register of a run; without a path that in the folder above the task."""
-    return Register.from_path(register or folder.resolve().parents[1] / Path(REGISTER).name)
+    return Register.from_path(register or folder.resolve().parent.parent / Path(REGISTER).name)
 
 
 def _recent(run: RunFolder) -> list[Any]:
@@ -344,11 +349,12 @@ def _recent(run: RunFolder) -> list[Any]:
 
 def _outline(cells: Any) -> Any:
     """Return the outline of some cells as simplified polygons without holes, in longitude and latitude."""
-    parts = shapely.get_parts(shapely.union_all(cells.to_numpy()))
-    filled = shapely.union_all(shapely.polygons(shapely.get_exterior_ring(parts)))
-    union = shapely.simplify(filled, max(_OUTLINE_M, _OUTLINE_SHARE * float(np.ptp(cells.total_bounds[[0, 2]]))))
+    west, _, east, _ = cells.total_bounds
+    about = max(_OUTLINE_M, _OUTLINE_SHARE * (east - west))
+    joined = shapely.union_all(cells.to_numpy()).buffer(about, join_style="mitre").buffer(-about, join_style="mitre")
+    filled = shapely.union_all(shapely.polygons(shapely.get_exterior_ring(shapely.get_parts(joined))))
     to_degrees = Transformer.from_crs(cells.crs, "EPSG:4326", always_xy=True)
-    return shapely.transform(union, to_degrees.transform, interleaved=False)
+    return shapely.transform(shapely.simplify(filled, about), to_degrees.transform, interleaved=False)
 
 
 def _read_intake(folder: Path) -> dict[str, Any]:
@@ -357,12 +363,12 @@ def _read_intake(folder: Path) -> dict[str, Any]:
         return {}
     path = file_in_folder(folder, INTAKE)
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = _read_json(path)
         findings = [{**one, "count": int(one["count"])} for one in plain["findings"]]
         rows = {name: int(plain[name]) for name in ("rows_read", "rows_kept")}
         simulated = {"attribution": str(plain.get("attribution", ""))}
         rest = {"start": str(plain["start"])[:10], "until": _last_day(plain["end"]), "notes": list(plain["notes"])}
-    except (KeyError, RecursionError, TypeError, ValueError) as error:
+    except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError) as error:
         msg = f"{path} is not the intake report that the run wrote ({error!r}). Run the task again."
         raise StorageError(msg) from error
     return {**rows, **rest, **simulated, "findings": findings}
@@ -372,7 +378,19 @@ def _read_headlines(folder: Path) -> list[str]:
     """Return the main sentences of a description; empty without one."""
     if not os.path.lexists(folder / FACTS):
         return []
-    return headlines(read_parts(json.loads(file_in_folder(folder, FACTS).read_text(encoding="utf-8"))))
+    path = file_in_folder(folder, FACTS)
+    try:
+        return headlines(read_parts(_read_json(path)))
+    except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError) as error:
+        msg = f"{path} is not the description that the run wrote ({error!r}). Run the task again."
+        raise StorageError(msg) from error
+
+
+def _read_json(path: Path) -> Any:
+    """Return the content of a JSON file; ValueError if a page cannot show its text."""
+    plain = json.loads(path.read_text(encoding="utf-8"))
+    json.dumps(plain, ensure_ascii=False).encode()  # half of a sign that needs two
+    return plain
 
 
 def _last_day(end: str | None) -> str:

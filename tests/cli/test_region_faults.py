@@ -40,7 +40,8 @@ from tests.compute.test_dask_cluster import die_once
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# The stages of a week: what kills itself, and at which call. The last one has written its line of the register.
+# The stages of a week: what kills itself, and at which call. The last three have a line of the register, and the
+# last two a decision in a folder that is not finished.
 STAGES = {
     "intake": ("ilp_models.pipeline.decided_run", "models_across_borders", 1),
     "backtest": ("ilp_models.backtest.store", "ForecastStore.write", 3),
@@ -48,6 +49,8 @@ STAGES = {
     "explain": ("ilp_models.pipeline.decided_run", "explanation_or_none", 1),
     "audit": ("ilp_models.pipeline.decided_run", "audit_forecast", 1),
     "writing": ("ilp_models.pipeline.outputs", "write_forecast", 1),
+    "pages": ("ilp_models.pipeline.outputs", "PageTask.write", 1),
+    "scores": ("ilp_models.pipeline.weekly", "write_scores", 1),
 }
 WEEKLY = tuple(STAGES)
 STAGES |= {  # of `forecast`, and of `pool` for a prior
@@ -130,25 +133,30 @@ def test_a_worker_killed_in_any_stage_loses_nothing_and_decides_nothing(options,
     run.run(planned)
     jobs = [replace(job, mark="") for job in planned.jobs]  # the file of the client is gone
     home = run.output / "north" / "weekly"
+    decided = []
     for two in zip(WEEKLY[::2], WEEKLY[1::2], strict=True):
         attempts[:] = two
         (result,) = run_all(jobs, LocalProcesses(1))
         assert (result.state, result.attempts, attempts) == (RunState.FAILED, 2, []), two
         assert "SIGKILL" in result.error
         assert not os.path.lexists(home / "latest")
-        assert not list(home.glob("*/decision.json"))
+        decided += [stage for stage in two if stage in ("writing", "pages", "scores")]
+        assert lines_of(run) == ["decided"] * len(decided)
+        folders = [path.parent for path in home.glob("*/decision.json")]
+        assert len(folders) == len({"pages", "scores"} & {*decided})
+        assert all((folder / "UNFINISHED").exists() for folder in folders)
         assert read_region([result]).missing == ("north",)
-        assert lines_of(run) == (["decided"] if "writing" in two else [])
+        assert read_region({str(number): folder for number, folder in enumerate(folders)}).finished == ()
     with contextlib.ExitStack() as locks:  # another run on the same store
         for folder in (run.output / "north" / "forecasts").iterdir():
             locks.enter_context(filelock.FileLock(folder / ".lock"))
         (result,) = run_all(jobs, LocalProcesses(1))
-        assert (result.state, lines_of(run)) == (RunState.FAILED, ["decided"])
+        assert (result.state, lines_of(run)) == (RunState.FAILED, ["decided"] * 3)
         assert "Another run is writing the forecasts" in result.error
     (result,) = run.run(LocalProcesses(1))
     assert (result.state, result.attempts) == (RunState.DONE, 1)
     assert (home / "latest").resolve() == Path(result.folder)
-    assert lines_of(run) == ["decided", "decided"]
+    assert lines_of(run) == ["decided"] * 4
 
 
 OTHER = """\
@@ -166,27 +174,36 @@ data:
 
 
 @pytest.mark.slow
-def test_records_without_events_or_with_other_types_are_named_and_stop_nothing(options, attempts, tmp_path):
+def test_broken_records_and_those_without_events_or_with_other_types_are_named_and_stop_nothing(
+    options, attempts, tmp_path
+):
     days = pd.date_range("2019-01-07 12:00", "2020-03-01 12:00", freq="D")
     rows = pd.DataFrame({"when": days, "what": "fraud", "e": 683_000 + 100 * (days.day_of_year % 20), "n": 4_800_100})
+    rows.to_parquet(tmp_path / "whole.parquet")
+    content = (tmp_path / "whole.parquet").read_bytes()
+    (tmp_path / "torn.parquet").write_bytes(content[: len(content) // 2] + content[-100:])
     for name, table in (("empty", rows.iloc[:0]), ("other", rows)):
         table.to_csv(tmp_path / f"{name}.csv", index=False)
-        (options / "jurisdiction" / f"{name}.yaml").write_text(OTHER.format(path=tmp_path / f"{name}.csv"))
+    for name in ("empty.csv", "other.csv", "torn.parquet"):
+        path = options / "jurisdiction" / f"{name.split('.')[0]}.yaml"
+        path.write_text(OTHER.format(path=tmp_path / name))
     north = options / "jurisdiction" / "north.yaml"
     north.write_text(north.read_text().replace("[south]", "[empty, other]"))
-    run = region_run(options, {"jurisdictions": ["north", "empty", "other"]}, *SMALL, "grid.size=500")
+    run = region_run(options, {"jurisdictions": ["north", "empty", "other", "torn"]}, *SMALL, "grid.size=500")
     results = run.run(LocalProcesses(1))
-    assert [one.state for one in results] == [RunState.DONE, RunState.FAILED, RunState.DONE], results
+    states = [RunState.DONE, RunState.FAILED, RunState.DONE, RunState.FAILED]
+    assert [one.state for one in results] == states, results
     assert "empty.csv" in results[1].error
+    assert "torn.parquet" in results[3].error
     assert attempts == []
     region = read_region(results, name="pair")
     notes = " ".join(region.jurisdictions[0].intake["notes"])
     assert "The records of the neighbour empty are not used: " in notes
     assert "The records of the neighbour other are not used: the records share no crime type" in notes
     whole = region.totals().query("level == 'region'").set_index("crime_type")["missing"]
-    assert (whole["fraud"], whole["burglary"]) == ("north, empty", "empty, other")
+    assert (whole["fraud"], whole["burglary"]) == ("north, empty, torn", "empty, other, torn")
     write_region(region, tmp_path / "page")
-    assert "Missing: empty" in (tmp_path / "page" / "region.html").read_text()
+    assert "Missing: empty, torn" in (tmp_path / "page" / "region.html").read_text()
 
 
 # Read when a process starts: that of a jurisdiction takes its stage from a file.

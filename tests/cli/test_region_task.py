@@ -94,6 +94,18 @@ class Broken:
 
 
 @pytest.mark.slow
+def test_a_run_that_cannot_be_read_at_the_end_has_the_status_failed(home):
+    for name in ("north", "south"):
+        (home / "outputs" / name / "weekly").mkdir(parents=True)
+        (home / "outputs" / name / "weekly" / "status.json").write_text('{"state": "admitted", "run": "earlier"}')
+    region, _ = region_of(task="weekly")  # the folders that the jobs name do not exist
+    assert region.missing == ("north", "south")
+    for name in ("north", "south"):
+        status = json.loads((home / "outputs" / name / "weekly" / "status.json").read_text())
+        assert status["state"] == "failed"
+        assert "cannot be read" in status["reasons"][0]
+
+
 def test_the_name_of_the_region(home):
     plan = ilp.RegionPlan(["north"])
     assert [region_of(one, name=name)[0].name for one, name in (("pair", None), ("pair", "N"), (plan, None))] == [

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ilp_models.domain.errors import StorageError
 from ilp_models.domain.region import JurisdictionFacts, JurisdictionResult, Region, RunState, sum_by_area
 from ilp_models.stats.funnel import exact_rate_interval
 
@@ -34,6 +35,20 @@ def test_totals_of_every_level_by_hand():
     assert totals.loc[("region", "county"), "recorded_year_ago"] is pd.NA
     assert region.missing == ("gone",)
     assert repr(region) == "<Region county: weekly of 2 of 3 jurisdictions>"
+
+
+def test_a_recorded_sum_is_unknown_if_a_part_of_it_is():
+    known = replace(SOUTH, areas=SOUTH.areas.assign(recorded_year_ago=[7.0, 8.0]))
+    totals = Region("county", "weekly", (NORTH, known)).totals().set_index(["level", "name"])
+    assert totals.loc[("jurisdiction", "south"), "recorded_year_ago"] == 15
+    assert totals.loc[("region", "county"), "recorded_year_ago"] is pd.NA  # a year ago 15 would look like a rise
+    assert totals.loc[("region", "county"), "recorded_last"] == 6
+
+
+def test_more_crimes_than_whole_millionths_can_count_are_refused():
+    for expected in ([1e12, 0.0], [np.inf, 0.0], [np.nan, 2e9]):
+        with pytest.raises(StorageError, match="more than 1,000,000,000 crimes"):
+            facts("north", expected)
 
 
 def test_a_part_of_which_no_jurisdiction_is_there_is_named_without_a_sum():

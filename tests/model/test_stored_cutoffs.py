@@ -22,3 +22,9 @@ def test_later_ones_and_an_empty_folder_are_refused():
         newest_cutoff(STORED, Path("pool"), pd.Timestamp("2020-01-05"), "prior", "train")
     with pytest.raises(InputError, match=r"^pool=pool has no prior\. Train one with train, or give the right folder"):
         newest_cutoff([], Path("pool"), STORED[0], "prior", "train")
+
+
+def test_the_folder_of_a_run_that_has_not_finished_is_refused(tmp_path):
+    (tmp_path / "UNFINISHED").touch()
+    with pytest.raises(InputError, match="has not finished"):
+        newest_cutoff(STORED, tmp_path, STORED[0], "prior", "train")

@@ -82,7 +82,7 @@ def test_totals_add_up_exactly(runs):
     whole = table[table["level"] == "region"].reset_index(drop=True)
     columns = ["crime_type", "expected", "recorded_last", "recorded_four", "recorded_year_ago"]
     pd.testing.assert_frame_equal(part[columns], whole[columns])
-    cells = [(1e6 * one.expected.to_series()).round().astype(int) for one in forecasts.values()]
+    cells = [(1e6 * one.forecast.expected.to_series()).round().astype(int) for one in forecasts.values()]
     by_type = sum(one.groupby("crime_type").sum() for one in cells)
     assert (whole.set_index("crime_type")["expected"] * 1e6).round().astype(int).to_dict() == by_type.to_dict()
     counted = sum(one.recent.last.values.sum() for one in forecasts.values())
@@ -313,8 +313,15 @@ def test_a_file_written_half_is_never_admitted(decided, tmp_path):
     assert verdict_of(decided).verdict == "admitted"
 
 
+REST = '"start": "2020-01-01", "end": null, "notes": []'
+HALF_A_SIGN = r'"\ud800"'
 FORGED = {
-    INTAKE: ("[1]", '{"findings": ["x"]}', "[" * 50_000, None),
+    INTAKE: (
+        *("[1]", '{"findings": ["x"]}', "[" * 50_000, None),
+        *(f'{{"findings": [], "rows_read": {count}, "rows_kept": 1, {REST}}}' for count in ("Infinity", "1e999")),
+        f'{{"findings": [], "rows_read": 1, "rows_kept": 1, {REST.replace("[]", chr(91) + HALF_A_SIGN + chr(93))}}}',
+    ),
+    FACTS: ("[" * 50_000, "{}"),
     RECORDED: ("crime_type,period,recorded,freq\na,2020,5,X\n", "crime_type,period,recorded,freq\na,b,inf,W\n", "a\n"),
     BORDERS: (
         "neighbour,side\n<b>,here\n",
@@ -344,18 +351,18 @@ def test_the_files_with_a_digest_in_the_record_are_those_that_a_region_reads_and
     assert {INTAKE, RECORDED, BORDERS, "skill.csv", SCORES, FACTS, CONTRIBUTION} == set(PLAIN_FILES)
 
 
-@pytest.mark.parametrize("name", [RECORDED, INTAKE, BORDERS, "skill.csv"])
+@pytest.mark.parametrize("name", [RECORDED, INTAKE, BORDERS, "skill.csv", "forecast.parquet"])
 def test_a_file_that_was_cut_lost_or_added_after_the_run_leaves_it_out(runs, tmp_path, name):
     home, *_ = runs
     broken = Path(shutil.copytree(home / "north", tmp_path / "broken"))
     files = {one: file_digest(broken / one) for one in PLAIN_FILES if (broken / one).exists()}
-    (broken / RECORD).write_text(json.dumps({"files": files}))
+    (broken / RECORD).write_text(json.dumps({"files": files | {"forecast.parquet": ""}}))
     result = JurisdictionResult("broken", RunState.DONE, str(broken))
     assert is_readable(result)
     path = broken / name
     if name == "skill.csv":
         path.write_text("forecaster,crime_type,lead,skill\n")
-    elif name == INTAKE:
+    elif name in (INTAKE, "forecast.parquet"):
         path.unlink()
     else:
         lines = path.read_text().splitlines(keepends=True)
@@ -363,6 +370,17 @@ def test_a_file_that_was_cut_lost_or_added_after_the_run_leaves_it_out(runs, tmp
     assert not is_readable(result)
     error = read_region([result]).jurisdictions[0].result.error
     assert f"{name} was changed after the run" in error
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_evidence_that_cannot_be_opened_is_made_again_and_stops_nothing(decided, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    result = verdict_of(decided).result
+    assert is_readable(result)
+    monkeypatch.setattr(RunFolder, "check_evidence", refuse)
+    assert not is_readable(result)
 
 
 def test_relative_folders_are_read_where_the_caller_is(runs, tmp_path, monkeypatch):
