@@ -149,10 +149,14 @@ def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
 
 
 def _check_files(folder: Path) -> None:
-    """Raise StorageError if a file was changed after the run; only runs for a region have a record of their files."""
-    if not os.path.lexists(folder / RECORD):
+    """Raise StorageError if a file was changed after the run.
+
+    Only runs for a region have a record of their files, and not those of an earlier version.
+    """
+    record = json.loads(file_in_folder(folder, RECORD).read_text("utf-8")) if os.path.lexists(folder / RECORD) else {}
+    if "files" not in record:
         return
-    known = json.loads(file_in_folder(folder, RECORD).read_text(encoding="utf-8"))["files"]
+    known = record["files"]
     for name in (*PLAIN_FILES, *SEALED_FILES):
         there = os.path.lexists(folder / name)
         found = file_digest(file_in_folder(folder, name)) if there and name in PLAIN_FILES else "" if there else None

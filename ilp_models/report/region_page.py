@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from ilp_models.domain.disclaimers import NOT_A_FORECAST, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.intake import UNMAPPED_RULES
 from ilp_models.domain.region import REGION, JurisdictionFacts, JurisdictionResult, Region, RunState
+from ilp_models.domain.region_sums import ScoreKey
 from ilp_models.domain.scores import ALL
 from ilp_models.domain.timing import SIMULATED
 from ilp_models.report.formatting import MISSING, crime_type_label, number, percent, sentence
@@ -98,8 +99,12 @@ def _headline(region: Region) -> str:
 
 def _methods(region: Region) -> list[str]:
     """Return the names of the methods that were fitted, in the order in which they are first met."""
-    names = (name for one in region.finished for name in (one.forecaster, *one.skill.get("forecaster", [])))
-    return [name for name in dict.fromkeys(names) if name]
+    names: dict[str, None] = {}
+    for one in region.finished:
+        names |= dict.fromkeys([one.forecaster] if one.forecaster else [])
+        for key in (shard.key for shard in one.score_sums):
+            names |= dict.fromkeys([key.forecaster, key.baseline] if isinstance(key, ScoreKey) else [])
+    return list(names)
 
 
 def _pool_headline(pool: Sequence[Mapping[str, Any]]) -> str:

@@ -14,6 +14,7 @@ from ilp_models.domain.allocation import PlannedPeriods
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.region import JurisdictionFacts, JurisdictionResult, Region, RunState
 from ilp_models.pipeline.region import read_region
+from ilp_models.report.region_page import _methods
 from ilp_models.pipeline.region_sums import group_sums, read_group_sums, read_score_sums
 from tests.audit.audit_inputs import audit, audit_input, city, grid, group_table
 from tests.pipeline.small_city import GROUPS, copy_run
@@ -91,6 +92,7 @@ def test_a_run_has_the_sums_of_its_skill_and_of_its_audit(admitted):
     skill = region.skill().query("level == 'region'").set_index(["forecaster", "lead", "crime_type"])
     own = pd.read_csv(admitted.folder / "skill.csv", encoding="utf-8-sig").set_index(skill.index.names)
     assert len(skill)
+    assert {*_methods(region)} == {*region.skill()["forecaster"], *region.skill()["baseline"]}  # no ceiling, no oracle
     for column in ("skill", "low", "high", "n"):
         np.testing.assert_allclose(skill[column], own.loc[skill.index, column], rtol=0, atol=1e-12)
     found = region.groups().query("level == 'region'").set_index(["crime_type", "dimension", "group"])
