@@ -101,8 +101,8 @@ def run_region(  # noqa: PLR0913 - what runs, with which settings, and where
     """Run a task for each jurisdiction of a region, and read the results together, as ``ilp weekly region=NAME`` does.
 
     Each jurisdiction runs in a process of its own and has its own register and decision. One that fails does not stop
-    the others. Runs of the last 24 hours in the same week, also those of a command, are reused if settings, records and
-    code are the same.
+    the others. Runs of the last 24 hours in the same period, also those of a command, are reused if settings, records
+    and code are the same.
 
     Parameters
     ----------

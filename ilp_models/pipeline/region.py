@@ -267,8 +267,8 @@ def finish_region(  # noqa: PLR0913 - as above, and the model that is trained
     if found.missing:
         lines += [
             "",
-            f"Not in any total: {', '.join(found.missing)}. Correct what is wrong and run the same command within a "
-            "day: finished jurisdictions are reused.",
+            f"Not in any total: {', '.join(found.missing)}. Correct what is wrong and run the same command within 24 "
+            "hours: finished jurisdictions are reused, unless a new period has begun.",
         ]
     if model is not None:
         lines += ["", *train(pool, model, folder, compute)]

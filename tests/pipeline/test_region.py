@@ -216,7 +216,7 @@ def test_the_page_names_what_is_missing_and_links_the_reports(runs, tmp_path, mo
     assert "&lt;b&gt;No&lt;/b&gt; records." in page
     assert 'report.html">north</a>' in page
     assert "This is not a league table" in page
-    assert "Methods: mean. Each was fitted to one jurisdiction" in page
+    assert "Methods: mean. Each jurisdiction has its own fit" in page
     assert page.count('data-label="Records until">2020-03-01<') == 2  # the records end before 2 March
     assert f"This page was made on {made:%Y-%m-%d} at 08:05 UTC" in page
     record = json.loads((tmp_path / "region.json").read_text())

@@ -14,8 +14,8 @@ from ilp_models.domain.allocation import PlannedPeriods
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.region import JurisdictionFacts, JurisdictionResult, Region, RunState
 from ilp_models.pipeline.region import read_region
-from ilp_models.report.region_page import _methods
 from ilp_models.pipeline.region_sums import group_sums, read_group_sums, read_score_sums
+from ilp_models.report.region_page import _methods
 from tests.audit.audit_inputs import audit, audit_input, city, grid, group_table
 from tests.pipeline.small_city import GROUPS, copy_run
 
