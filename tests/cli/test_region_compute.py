@@ -45,7 +45,7 @@ MAY_STATE = {
     "weekly/status.json": {MOMENT, FOLDER},
 }
 WEEK = (
-    *("grid.size=1000", "tracking=memory", "bootstrap.draws=50"),
+    *("grid.size=1500", "tracking=memory", "bootstrap.draws=50"),
     *("backtest.test_periods=4", "backtest.refit_every=4", "explain.refits=2"),
     *("model.lightgbm.n_estimators=10", "model.lightgbm.train_periods=40", "model.lightgbm.holdout=4"),
 )

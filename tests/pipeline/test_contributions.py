@@ -1,6 +1,7 @@
 import pytest
 
 import ilp_models as ilp
+from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.region import JurisdictionResult, RunState
 from ilp_models.pipeline.contributions import contribution_faults, pooled_forecaster, read_contribution, train
@@ -30,5 +31,5 @@ def test_open_governance_and_tainted_records_are_faults():
 def test_a_failed_run_gives_its_error_as_the_reason(tmp_path):
     found = read_contribution(JurisdictionResult("north", RunState.FAILED, "", "No records."))
     assert (found.samples, found.left_out) == ((), "No records.")
-    lines = train([found], {"pooled_lightgbm": MODEL}, tmp_path)
+    lines = train([found], {"pooled_lightgbm": MODEL}, tmp_path, LocalProcesses(1))
     assert lines == ["Contributes: no jurisdiction", "Left out: north: No records.", "No model was trained."]
