@@ -8,12 +8,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
+import pandas as pd
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
@@ -26,6 +27,7 @@ from ilp_models.cli.neighbours import DATA, setting_of, with_neighbours, words_b
 from ilp_models.cli.settings import ONLY_OF, Settings
 from ilp_models.cli.status import require_failure
 from ilp_models.compute.reading import read_on_workers
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.digest import digest_of, file_digest
 from ilp_models.domain.errors import NotRunError, StorageError
@@ -38,7 +40,6 @@ _STATED: Final = "exit_code"  # a setting of tasks that write a status
 REGISTER_NAME: Final = "register.jsonl"  # by default, in the folder of a jurisdiction
 # neither where results go nor what a run itself appends to
 _NO_RESULT: Final = ("output", "name", "hydra", "compute", "tracking", "store", "trials", "register", "exit_code")
-_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _FOLDERS: Final = ("path", "pool")  # settings that may name a folder, of which all files count
 
 
@@ -166,19 +167,15 @@ def fingerprint(config: Mapping[str, Any]) -> str:
     """Return the digest of everything that a run depends on: settings, files that they name, code and period."""
     plain = {key: value for key, value in config.items() if key not in _NO_RESULT}
     text = json.dumps(plain, sort_keys=True, default=str)
-    today = datetime.now().astimezone().date()
-    period = _start_of_period(config.get("calendar"), today).isoformat()
+    period = _period_of(config.get("calendar"), datetime.now().astimezone().date())
     return digest_of(text, list(_inputs(plain)), code_digest(), decision_digest(), period)
 
 
-def _start_of_period(calendar: Any, day: date) -> date:
-    """Return the first day of the period of a day: the next forecast is another one after it. Without periods a day."""
-    unit = calendar.get("period_unit") if isinstance(calendar, Mapping) else "day"
-    if unit == "week":
-        first = str(calendar.get("week_start", "monday")).lower()
-        ahead = _WEEKDAYS.index(first) if first in _WEEKDAYS else 0
-        return day - timedelta(days=(day.weekday() - ahead) % len(_WEEKDAYS))
-    return day.replace(day=1) if unit == "month" else day
+def _period_of(settings: Any, day: date) -> str:
+    """Return the period of a day, after which the next forecast is another one; a task without periods has days."""
+    known = settings if isinstance(settings, Mapping) else {"period_unit": "day"}
+    calendar = Calendar(**{name: known[name] for name in ("period_unit", "week_start") if name in known})
+    return str(pd.Period(day, freq=calendar.freq))
 
 
 def _inputs(node: Any, key: str = "") -> Iterator[list[str]]:

@@ -13,7 +13,7 @@ from ilp_models.cli import jurisdiction_run
 from ilp_models.cli.app import App, find_configs
 from ilp_models.cli.jurisdiction_run import JurisdictionRun, finished_run, run_jurisdiction
 from ilp_models.cli.neighbours import with_neighbours
-from ilp_models.cli.region import RegionRun, _start_of_period, fingerprint, run_all
+from ilp_models.cli.region import RegionRun, _period_of, fingerprint, run_all
 from ilp_models.cli.settings import Settings
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.errors import NotRunError
@@ -291,18 +291,18 @@ def test_a_run_is_reused_for_a_day(tmp_path, hours, reused):
 
 
 @pytest.mark.parametrize(
-    ("calendar", "first"),
+    ("calendar", "period"),
     [
-        ({"period_unit": "week", "week_start": "monday"}, "2026-11-23"),
-        ({"period_unit": "week", "week_start": "saturday"}, "2026-11-28"),
-        ({"period_unit": "week", "week_start": "sunday"}, "2026-11-22"),
+        ({"period_unit": "week", "week_start": "monday"}, "2026-11-23/2026-11-29"),
+        ({"period_unit": "week", "week_start": "saturday"}, "2026-11-28/2026-12-04"),
+        ({"period_unit": "week", "week_start": "sunday"}, "2026-11-22/2026-11-28"),
         ({"period_unit": "day"}, "2026-11-28"),
-        ({"period_unit": "month"}, "2026-11-01"),
+        ({"period_unit": "month"}, "2026-11"),
         (None, "2026-11-28"),
     ],
 )
-def test_an_interrupted_night_goes_on_unless_a_new_period_began(calendar, first):
-    assert _start_of_period(calendar, date(2026, 11, 28)).isoformat() == first  # a Saturday
+def test_an_interrupted_night_goes_on_unless_a_new_period_began(calendar, period):
+    assert _period_of(calendar, date(2026, 11, 28)) == period  # a Saturday
 
 
 def test_what_finished_before_a_worker_was_lost_twice_is_no_failure(tmp_path):
