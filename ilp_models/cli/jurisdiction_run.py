@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,10 +19,11 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 from ilp_models.cli.environment import DEFAULTS
-from ilp_models.domain.digest import file_digest
+from ilp_models.compute.reading import check_seen
+from ilp_models.domain.digest import folder_digests
 from ilp_models.domain.errors import DEBUG, StorageError
 from ilp_models.domain.local_file import file_in_folder
-from ilp_models.domain.region import PLAIN_FILES, RECORD, SEALED_FILES, JurisdictionResult, RunState
+from ilp_models.domain.region import RECORD, JurisdictionResult, RunState
 from ilp_models.domain.region_plan import as_setting
 
 _ATTEMPTS: Final = 2
@@ -32,7 +32,6 @@ _PROGRAM: Final = "from ilp_models.cli.jurisdiction_run import main; main({})"
 _BACKEND: Final = "MPLBACKEND"  # that of a notebook is no use to a process without one
 _OF_PARENT: Final = ("HYDRA_FULL_ERROR", DEBUG)  # set while a command runs; they would print traces
 _OUT_OF_MEMORY: Final = ("MemoryError", "bad_alloc", "allocate", "malloc", "out of memory")
-_DELAY_S: Final = 60.0  # until a file of the client is seen: as long as NFS may remember that it was not there
 _TAIL: Final = 2000  # characters of the last messages that are kept of a failure
 
 
@@ -52,12 +51,8 @@ class JurisdictionRun:
     def run(self) -> JurisdictionResult:
         """Run the command and return how it ended; a process that the system stopped is started once more."""
         begun, moment = time.monotonic(), datetime.now(UTC)
-        if self.mark and not _is_seen(Path(self.mark)):
-            why = (
-                f"The worker on {socket.gethostname()} does not see {Path(self.mark).parent} of the client. Mount one "
-                "folder at the same path on all machines."
-            )
-            return JurisdictionResult(self.name, RunState.FAILED, "", why, register=self.register)
+        if self.mark:
+            check_seen(Path(self.mark))
         attempt, code, said, peak, folder = 0, -1, "", 0, self.folder
         while code < 0 and attempt < _ATTEMPTS:
             attempt += 1
@@ -74,10 +69,9 @@ class JurisdictionRun:
             why += self._limit() if any(sign in why for sign in _OUT_OF_MEMORY) else ""
             return JurisdictionResult(self.name, RunState.FAILED, folder, why, **ended)
         result = JurisdictionResult(self.name, RunState.DONE, folder, "", **ended)
-        files = {name: file_digest(path) for name in PLAIN_FILES if (path := Path(folder, name)).exists()}
-        files |= {name: "" for name in SEALED_FILES if Path(folder, name).exists()}
-        record = {"name": self.name, "fingerprint": self.fingerprint, "command": list(self.words), "files": files}
-        _write(Path(folder, RECORD), {**record, "begun": moment.isoformat(), **ended})
+        record: dict[str, Any] = {"name": self.name, "fingerprint": self.fingerprint, "command": list(self.words)}
+        record |= {"begun": moment.isoformat(), **ended, "files": folder_digests(Path(folder))}
+        _write(Path(folder, RECORD), record)
         return result
 
     def _limit(self) -> str:
@@ -97,37 +91,29 @@ class JurisdictionRun:
         return folder
 
 
-def _is_seen(mark: Path) -> bool:
-    """Return whether a file of the client is there; a network file system may show it with a delay."""
-    until = time.monotonic() + _DELAY_S
-    while not mark.exists():
-        if time.monotonic() > until:
-            return False
-        time.sleep(1)
-    return True
-
-
 def run_jurisdiction(job: JurisdictionRun) -> JurisdictionResult:
-    """Return the result of a job; an error of the system, such as a full disk, ends this job alone."""
+    """Return the result of a job; a full disk, or a folder that the worker does not see, ends this job alone."""
     try:
         return job.run()
-    except OSError as error:
+    except (OSError, StorageError) as error:
         return JurisdictionResult(job.name, RunState.FAILED, job.folder, str(error), register=job.register)
 
 
 def finished_run(job: JurisdictionRun, state: RunState) -> JurisdictionResult | None:
-    """Return the latest run of a jurisdiction with its time and memory, if it has the fingerprint of the job.
+    """Return the latest run of a jurisdiction with its time and memory, if it finished and has the job's fingerprint.
 
-    None if it did not finish, or began more than 24 hours ago.
+    A run is reused if it began within 24 hours. One that this command has done is an attempt of the job itself.
     """
     try:
         folder = (Path(job.folder).parent / "latest").resolve(strict=True)
         record = json.loads(file_in_folder(folder, RECORD).read_text(encoding="utf-8"))
         age = datetime.now(UTC) - datetime.fromisoformat(record["begun"])
-        if record["fingerprint"] != job.fingerprint or not timedelta(0) <= age < _OLDEST:
+        name = Path(job.folder).name
+        usable = timedelta(0) <= age < _OLDEST if state is RunState.REUSED else f"{folder.name}-".startswith(f"{name}-")
+        if record["fingerprint"] != job.fingerprint or not usable:
             return None
         seconds, peak, attempts = float(record["seconds"]), int(record["peak_mb"]), int(record["attempts"])
-    except (KeyError, OSError, RecursionError, StorageError, TypeError, ValueError):
+    except (ArithmeticError, KeyError, OSError, RecursionError, StorageError, TypeError, ValueError):
         return None
     return JurisdictionResult(job.name, state, str(folder), "", seconds, peak, attempts, job.register)
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -30,10 +30,12 @@ from ilp_models.compute.reading import read_on_workers
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.digest import digest_of, file_digest
-from ilp_models.domain.errors import NotRunError, StorageError
+from ilp_models.domain.errors import InputError, NotRunError, StorageError
+from ilp_models.domain.governance import Governance
 from ilp_models.domain.recipe import code_digest, decision_digest
 from ilp_models.domain.region import JurisdictionResult, RunState
 from ilp_models.domain.region_plan import OWN, RegionPlan, as_setting, key_of
+from ilp_models.domain.timing import wall_clock
 
 _COMPUTE: Final = "compute"
 _STATED: Final = "exit_code"  # a setting of tasks that write a status
@@ -166,16 +168,38 @@ def _finished(jobs: Sequence[JurisdictionRun]) -> tuple[list[JurisdictionResult]
 def fingerprint(config: Mapping[str, Any]) -> str:
     """Return the digest of everything that a run depends on: settings, files that they name, code and period."""
     plain = {key: value for key, value in config.items() if key not in _NO_RESULT}
-    text = json.dumps(plain, sort_keys=True, default=str)
-    period = _period_of(config.get("calendar"), datetime.now().astimezone().date())
-    return digest_of(text, list(_inputs(plain)), code_digest(), decision_digest(), period)
+    text, moment = json.dumps(plain, sort_keys=True, default=str), datetime.now(UTC)
+    now = [_period_of(config, moment), *_open_questions(config, moment)]
+    return digest_of(text, list(_inputs(plain)), code_digest(), decision_digest(), now)
 
 
-def _period_of(settings: Any, day: date) -> str:
-    """Return the period of a day, after which the next forecast is another one; a task without periods has days."""
-    known = settings if isinstance(settings, Mapping) else {"period_unit": "day"}
+def _period_of(config: Mapping[str, Any], moment: datetime) -> str:
+    """Return the period of a moment where the records are from, after which the next forecast is another one.
+
+    A task without periods has days.
+    """
+    known, data = _node(config, "calendar") or {"period_unit": "day"}, _node(config, "data")
     calendar = Calendar(**{name: known[name] for name in ("period_unit", "week_start") if name in known})
-    return str(pd.Period(day, freq=calendar.freq))
+    try:
+        local = wall_clock(moment, str(data.get("time_zone", "UTC")))
+    except (KeyError, ValueError):  # no such zone: the run will say so
+        local = wall_clock(moment, "UTC")
+    return str(pd.Period(local, freq=calendar.freq))
+
+
+def _open_questions(config: Mapping[str, Any], moment: datetime) -> Sequence[str]:
+    """Return the open questions of governance, to which days that have passed are added."""
+    fields = {name: value for name, value in _node(_node(config, "audit"), "governance").items() if name != "_target_"}
+    try:
+        return Governance.from_dict(fields).faults(moment)
+    except InputError:  # the run will say so
+        return ()
+
+
+def _node(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a part of the settings, empty without one."""
+    node = config.get(name)
+    return node if isinstance(node, Mapping) else {}
 
 
 def _inputs(node: Any, key: str = "") -> Iterator[list[str]]:

@@ -24,6 +24,7 @@ _LOG: Final = logging.getLogger(__name__)
 LOCAL: Final = "local"
 _POLL_S: Final = 0.2  # how often to look which tasks have ended
 _LOOK_S: Final = 2.0  # and whether a worker is left
+_FETCH_S: Final = 60.0  # for the result of a task; without it, look again
 # A task whose worker was lost is run again, once. A worker has no tasks that wait: they would count as lost too.
 _SCHEDULER: Final = {"distributed.scheduler.allowed-failures": 1, "distributed.scheduler.worker-saturation": 1.0}
 
@@ -144,29 +145,32 @@ def _results(client: Client, futures: Sequence[Future[Result]], description: str
     """Return the results of all tasks. A task that lost its workers raises after the others have ended."""
     found: dict[Any, Result] = {}
     lost: KilledWorker | None = None
-    for future in show_progress(_as_they_end(client, futures, patience_s), len(futures), description):
-        try:
-            found[future.key] = future.result()
-        except KilledWorker as error:
-            lost = error  # a worker cannot stop the tasks that run
+    for future, result in show_progress(_as_they_end(client, futures, patience_s), len(futures), description):
+        if isinstance(result, KilledWorker):
+            lost = result  # a worker cannot stop the tasks that run
+        else:
+            found[future.key] = result
         future.release()  # or Dask runs a finished task again if the worker that keeps its result is lost
     if lost is not None:
         raise lost
     return [found[future.key] for future in futures]
 
 
-def _as_they_end(client: Client, futures: Sequence[Future[Result]], patience_s: float) -> Iterator[Future[Result]]:
-    """Yield each future when its task has ended.
+def _as_they_end(
+    client: Client, futures: Sequence[Future[Result]], patience_s: float
+) -> Iterator[tuple[Future[Result], Result | KilledWorker]]:
+    """Yield each future when its task has ended, with its result.
 
-    Unlike the iterators of Dask, it ends if the scheduler or all workers are lost. A task that met a worker with other
-    code runs again on another worker.
+    Unlike the iterators of Dask, it ends if the scheduler or all workers are lost, also with a result that they had. A
+    task that met a worker with other code runs again on another worker.
     """
     pending = list(futures)
     looked = there = time.monotonic()
     while pending:
-        ended = {future.key for future in pending if future.done() and not _met_other_code(client, future)}
-        yield from [future for future in pending if future.key in ended]
-        pending = [future for future in pending if future.key not in ended]
+        for future in [one for one in pending if one.done() and not _met_other_code(client, one)]:
+            for result in _result(future):
+                pending.remove(future)
+                yield future, result
         if pending:
             with suppress(TimeoutError):
                 pending[0].exception(timeout=_POLL_S)
@@ -177,6 +181,18 @@ def _as_they_end(client: Client, futures: Sequence[Future[Result]], patience_s: 
             elif looked - there > patience_s:
                 msg = "The work has not ended, and no worker is left. Start one, and run the command again."
                 raise NotRunError(msg)
+
+
+def _result(future: Future[Result]) -> list[Result | KilledWorker]:
+    """Return the result of a task, or that it lost its workers; nothing if no worker has the result any more."""
+    try:
+        return [future.result(timeout=_FETCH_S)]
+    except KilledWorker as error:
+        return [error]
+    except TimeoutError:
+        if future.status == "error":  # it is that of the task
+            raise
+        return []
 
 
 def _met_other_code(client: Client, future: Future[Result]) -> bool:
@@ -201,12 +217,20 @@ def _own_digest() -> str:
 def _check_versions(client: Client) -> None:
     """Raise StorageError unless all workers have the code, the default settings and the libraries of the client."""
     own = _own_digest()
-    others = {address: digest for address, digest in client.run(program_digest).items() if digest != own}
+    answers = client.run(program_digest, on_error="return")
+    silent = {address: answer for address, answer in answers.items() if isinstance(answer, OSError)}
+    for address, error in silent.items():
+        _LOG.warning("The worker %s does not answer (%s).", address, error)
+    if answers and len(silent) == len(answers):
+        msg = f"No worker answers, first {next(iter(silent))}. Start the workers again."
+        raise StorageError(msg)
+    others = {address: answer for address, answer in answers.items() if address not in silent and answer != own}
     if others:
-        address, digest = next(iter(others.items()))
+        address, answer = next(iter(others.items()))
+        its = f"digest {answer[:16]}" if isinstance(answer, str) else repr(answer)
         msg = (
             f"{len(others)} worker(s) have another version of ilp_models or its libraries, first {address} "
-            f"(digest {str(digest)[:16]}, here {own[:16]}). Install the same version and lock file on all of them."
+            f"({its}, here {own[:16]}). Install the same version and lock file on all of them."
         )
         raise StorageError(msg)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ilp_models.domain.local_file import file_in_folder
+
 
 def digest_of(*parts: Any) -> str:
     """Return a SHA-256 of texts, bytes, arrays, None and lists of these, as 64 hexadecimal digits.
@@ -22,6 +24,13 @@ def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file. It is read in blocks, because one file may hold the records of a nation."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def folder_digests(folder: Path, patterns: Sequence[str] = ("**/*",)) -> dict[str, str]:
+    """Return the SHA-256 of the files of a folder by their names in it; StorageError for a link to another folder."""
+    files = [file for pattern in patterns for file in sorted(folder.glob(pattern))]
+    names = (file.relative_to(folder).as_posix() for file in files if file.is_file())
+    return {name: file_digest(file_in_folder(folder, name)) for name in names}
 
 
 def _add(known: "hashlib._Hash", part: Any) -> None:

@@ -22,12 +22,11 @@ from ilp_models.domain.scores import ALL
 from ilp_models.stats.funnel import Funnel, exact_rate_interval
 
 RECORD: Final = "jurisdiction.json"  # in the folder of a run for a region: how it was made
-# Files of a run that a region reads and that have no digest in them; those of the run are in RECORD.
-PLAIN_FILES: Final = (
+# Files of a run that a region reads. None may be added to a run; those that it has, have a digest in RECORD.
+READ_FILES: Final = (
     *("intake.json", "recorded.csv", "borders.csv", "skill.csv", "scores.parquet", "description.json"),
-    "contribution.json",
+    *("contribution.json", "forecast.parquet", "decision.json"),
 )
-SEALED_FILES: Final = ("forecast.parquet", "decision.json")  # that have a digest in them
 REGION: Final = "region"
 LEVELS: Final = ("area", "jurisdiction", "part", REGION)
 COUNTS: Final = ("recorded_last", "recorded_four", "recorded_year_ago")

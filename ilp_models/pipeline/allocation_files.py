@@ -1,6 +1,5 @@
 """Write the files of an allocation: effort, groups, caps, briefings and `allocation.json`, recorded in the register."""
 
-import hashlib
 import shutil
 import tempfile
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from ilp_models.audit.register.register import Register, RegisterEntry
+from ilp_models.domain.digest import file_digest
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.text_output import check_decimal
 from ilp_models.export.allocation import allocation_marking, allocation_table, write_allocation
@@ -141,7 +141,7 @@ def allocation_content(result: AllocationResult, marking: Marking, files: list[P
         "by_hand": by_hand_content(result),
         "groups": plain_rows(result.groups),
         "frontier": plain_rows(result.frontier),
-        "files": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+        "files": {file.name: file_digest(file) for file in files},
         "facts": dict(marking.facts),
     }
 

@@ -12,13 +12,14 @@ from ilp_models.audit.register.objections import open_objections
 from ilp_models.audit.register.register import Register
 from ilp_models.audit.register.signatures import ReviewerSignature
 from ilp_models.domain.decision import Approval
+from ilp_models.domain.digest import folder_digests
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.approval_page import approval_page, approved_until, terms_of
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.reaudit import check_repeatable
 from ilp_models.pipeline.registration import last_line, user
-from ilp_models.pipeline.run_folder import RunFolder, digests
+from ilp_models.pipeline.run_folder import APPROVED, RunFolder
 from ilp_models.pipeline.terminal_text import as_text
 from ilp_models.pipeline.tracking import point_alias
 
@@ -50,7 +51,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     earlier.check_evidence(decision, book)
     check_repeatable(source)
     against = open_objections(book.verify().lines, decision.report.header.get(EXTENT))
-    files = digests(earlier.folder)
+    files = folder_digests(earlier.folder, APPROVED)
     if use_standing:
         approval = approve_under_standing(book, decision, files, user(), moment)
     else:

@@ -1,6 +1,5 @@
 """Archive the input of an audit as Parquet and NumPy files, and read it back without loss."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -18,6 +17,7 @@ from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.feedback.feedback import Feedback, FeedbackOutcome
 from ilp_models.audit.register.earlier import RegisterSnapshot
 from ilp_models.audit.residents import Residents
+from ilp_models.domain.digest import file_digest
 from ilp_models.domain.errors import IlpError, InputError, StorageError
 from ilp_models.domain.events import Events
 from ilp_models.domain.explanation import Explanation, Robustness
@@ -86,7 +86,7 @@ def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any
         "feedback": None
         if subject.feedback is None
         else {"settings": asdict(subject.feedback.settings), "areas": subject.feedback.areas},
-        "files": {name: _digest(folder / name) for name in names},
+        "files": {name: file_digest(folder / name) for name in names},
     }
     (folder / "subject.json").write_text(json.dumps(manifest, indent=2, default=str) + "\n", encoding="utf-8")
     return folder
@@ -119,7 +119,7 @@ def read_audit_input(folder: Path) -> tuple[AuditInput, dict[str, Any]]:
         for name in plain["residents"]:
             plain["files"][name]  # a file without a digest is refused
         for name, digest in plain["files"].items():
-            if _digest(file_in_folder(folder, name)) != digest:
+            if file_digest(file_in_folder(folder, name)) != digest:
                 msg = f"{folder / name} was changed after the audit. Ask for a complete copy of the run."
                 raise StorageError(msg)
         names = [name for name in plain["files"] if name.endswith(".parquet")]
@@ -211,10 +211,6 @@ def _residents(path: Path, fields: list[dict[str, Any]] | None) -> tuple[Residen
         own = {name.partition("_")[2]: value for name, value in stored.items() if name.partition("_")[0] == str(at)}
         dimensions.append(Residents(**{**one, "groups": tuple(one["groups"])}, **own))
     return tuple(dimensions)
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 CODES: Final = {"crime_type": "category", "cell": "category"}

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.brief import FULL, LENGTHS, Brief, BriefPart, BriefSection
+from ilp_models.domain.digest import folder_digests
 from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.readiness import Readiness, ReadinessAnswer, answers_in
@@ -25,7 +26,6 @@ from ilp_models.pipeline.brief_parts.trials_part import has_trials, trials_part
 from ilp_models.pipeline.brief_parts.weekly_part import weekly_part
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.registration import REGISTER
-from ilp_models.pipeline.run_folder import digests
 from ilp_models.report.formatting import sentence
 
 _Entry = TypeVar("_Entry")
@@ -202,7 +202,7 @@ def _source_lines(sources: BriefSources) -> list[str]:
     """Return each run with the digest of its record and the code and data that made it."""
     lines = []
     for kind, one in sources.records.items():
-        facts, (digest,) = one.facts, digests(one.folder, (one.name,)).values()
+        facts, (digest,) = one.facts, folder_digests(one.folder, (one.name,)).values()
         about = [f"{name} {str(facts[name])[:60]}" for name in ("made", "data", "code") if facts.get(name)]
         lines.append("; ".join([f"{kind}: {one.folder.resolve().name}, {one.name} {digest[:16]}", *about]))
     week = sources.week

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ilp_models.audit.audit import Audit
 from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.compute.reading import check_seen
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.enforcement_kinds import enforcement_kind
 from ilp_models.domain.errors import InputError, NotRunError
@@ -139,12 +140,14 @@ def train(
         late = {name: "it has no sample of this or an earlier cutoff" for name, parts in newest.items() if not parts}
         known = tuple(max(parts).path for parts in newest.values() if parts)
         models.append((cutoff, known, reasons | late))
+    folder.mkdir(parents=True, exist_ok=True)
     compute.map(_train_all, [TrainingTask(forecaster, tuple(models), folder)], "pooled models")
     days = f"{cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d}"
     return [*lines, f"Models: {len(cutoffs)} cutoffs, {days}. Use them with model.{model_name}.pool={folder}"]
 
 
 def _train_all(task: TrainingTask) -> None:
+    check_seen(task.folder)
     for cutoff, samples, left_out in task.models:
         task.forecaster.fit_pool(samples, cutoff, left_out).write(task.folder)
 

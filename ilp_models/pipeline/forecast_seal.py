@@ -3,7 +3,6 @@
 They have nothing to do with the seal of a decision, which is a checksum.
 """
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ilp_models.audit.register.register import Register, RegisterEntry
+from ilp_models.domain.digest import file_digest
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.local_file import local_file
 from ilp_models.domain.printable import printable
@@ -104,12 +104,6 @@ def read_seal(path: Path, begins: datetime, register: Register | None) -> Seal:
 def manifest_of(path: Path) -> Path:
     """Return the path of the manifest of a file."""
     return path.with_name(f"{path.name}.manifest.json")
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _stated(manifest: Path, name: str, digest: str) -> tuple[datetime, str]:

@@ -14,6 +14,7 @@ from ilp_models.audit.register.register import Register
 from ilp_models.domain.aggregate import area_table
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.decision import Decision
+from ilp_models.domain.digest import folder_digests
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import EventSource
 from ilp_models.domain.grid import GridSpec
@@ -37,7 +38,7 @@ from ilp_models.pipeline.last_map import last_map
 from ilp_models.pipeline.map_content import map_evidence
 from ilp_models.pipeline.recorded_changes import city_changes
 from ilp_models.pipeline.registration import register_decision
-from ilp_models.pipeline.run_folder import EVIDENCE, REASONS, digests
+from ilp_models.pipeline.run_folder import EVIDENCE, REASONS
 from ilp_models.pipeline.study import Study, open_study
 from ilp_models.pipeline.trials import units_digest
 from ilp_models.report.last_map import LastMap
@@ -211,7 +212,7 @@ def write_outputs(
     write_audit_input(audit.audit_input, folder / "audit", facts)
     write_day_patterns(forecast, folder / "audit")
     files.append(write_model(forecast, backtest, folder / "model"))
-    grade = register_decision(decision, register, digests(folder, EVIDENCE))
+    grade = register_decision(decision, register, folder_digests(folder, EVIDENCE))
     files += write_forecast(
         forecast,
         replace(export, grade=grade),

@@ -1,6 +1,5 @@
 """Find the plan of the period before, as the register knows it."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Final
 import pandas as pd
 
 from ilp_models.audit.register.register import Register
+from ilp_models.domain.digest import file_digest
 from ilp_models.domain.errors import IlpError
 from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.parquet_file import open_parquet
@@ -42,7 +42,7 @@ def previous_plan(register: Register, period: pd.Period, areas: set[str]) -> Pre
             folder = Path(str(content["folder"]))
             facts = json.loads(file_in_folder(folder, "allocation.json").read_text(encoding="utf-8"))
             file = file_in_folder(folder, _FILE)
-            if facts["files"][_FILE] != hashlib.sha256(file.read_bytes()).hexdigest():
+            if facts["files"][_FILE] != file_digest(file):
                 continue
             with open_parquet(file) as parquet:
                 table = parquet.read(columns=["area", "effort"]).to_pandas()

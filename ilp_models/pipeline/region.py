@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -23,10 +23,9 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.region import (
     COUNTS,
-    PLAIN_FILES,
+    READ_FILES,
     RECORD,
     REGION,
-    SEALED_FILES,
     YEAR,
     JurisdictionFacts,
     JurisdictionResult,
@@ -39,7 +38,7 @@ from ilp_models.domain.text_output import csv_marks, write_table
 from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.borders import BORDERS
 from ilp_models.pipeline.clock import now
-from ilp_models.pipeline.contributions import CONTRIBUTION, Contribution, read_contribution, train
+from ilp_models.pipeline.contributions import Contribution, read_contribution, train
 from ilp_models.pipeline.description import FACTS, read_parts
 from ilp_models.pipeline.outputs import INTAKE, RECORDED, write_json
 from ilp_models.pipeline.region_sums import read_group_sums, read_score_sums
@@ -131,7 +130,7 @@ def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
         if os.path.lexists(folder / UNFINISHED):  # also one that has no forecast yet
             msg = f"The run in {folder} has not finished. Run the task again, or name another run."
             raise StorageError(msg)
-        _check_files(folder)
+        _check_files(folder, READ_FILES)
         return JurisdictionFacts(
             result,
             intake=_read_intake(folder),
@@ -148,8 +147,8 @@ def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
         return JurisdictionFacts(failed)
 
 
-def _check_files(folder: Path) -> None:
-    """Raise StorageError if a file was changed after the run.
+def _check_files(folder: Path, names: Collection[str] | None = None) -> None:
+    """Raise StorageError if one of some files, or of all that a run left, was changed after it.
 
     Only runs for a region have a record of their files, and not those of an earlier version.
     """
@@ -157,9 +156,8 @@ def _check_files(folder: Path) -> None:
     if "files" not in record:
         return
     known = record["files"]
-    for name in (*PLAIN_FILES, *SEALED_FILES):
-        there = os.path.lexists(folder / name)
-        found = file_digest(file_in_folder(folder, name)) if there and name in PLAIN_FILES else "" if there else None
+    for name in known if names is None else names:
+        found = file_digest(file_in_folder(folder, name)) if os.path.lexists(folder / name) else None
         if found != known.get(name):
             msg = f"{folder / name} was changed after the run. Run the task again."
             raise StorageError(msg)
@@ -224,17 +222,12 @@ def _write_region(region: Region, folder: Path, pool: Sequence[Contribution] = (
 
 def is_readable(result: JurisdictionResult) -> bool:
     """Return whether the files of a finished run are complete and unchanged, so that it need not run again."""
-    if _has_failed(read_jurisdiction(result)):
+    try:
+        _check_files(Path(result.folder))
+    except Exception:  # as above
+        _LOG.info("The run in %s cannot be reused.", result.folder, exc_info=True)
         return False
-    folder = Path(result.folder)
-    if os.path.lexists(folder / DECISION):
-        try:
-            run = RunFolder.from_path(folder)
-            run.check_evidence(run.decision(), _register_of(folder, result.register))
-        except Exception:  # as above
-            _LOG.info("The run in %s cannot be reused.", folder, exc_info=True)
-            return False
-    return not os.path.lexists(folder / CONTRIBUTION) or not read_contribution(result).damaged
+    return not _has_failed(read_jurisdiction(result))
 
 
 def finish_region(  # noqa: PLR0913 - as above, and the model that is trained

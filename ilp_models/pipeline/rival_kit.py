@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.digest import file_digest
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import UNTIL, Events
 from ilp_models.domain.grid import Grid
@@ -18,7 +19,6 @@ from ilp_models.export.cell_files import write_cells_geojson, write_cells_parque
 from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
-from ilp_models.pipeline.forecast_seal import file_digest
 from ilp_models.pipeline.outputs import write_json
 from ilp_models.report.rival_kit import kit_readme
 

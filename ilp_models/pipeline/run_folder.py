@@ -1,9 +1,8 @@
 """Read the folder of an earlier run, and load a forecast that a reviewer approved."""
 
-import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from ilp_models.audit.register.register import Register, RegisterState
 from ilp_models.audit.register.signatures import read_public_keys
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.decision import Decision
+from ilp_models.domain.digest import folder_digests
 from ilp_models.domain.errors import UNFINISHED, InputError, StorageError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.local_file import file_in_folder
@@ -32,7 +32,7 @@ from ilp_models.pipeline.registration import REGISTER
 
 REASONS: Final = "reasons.parquet"
 EVIDENCE: Final = (REASONS, "explanation.parquet", "model/**/*", "audit/**/*")  # what a decision rests on
-_DECIDED: Final = ("forecast.parquet", "decision.json")
+APPROVED: Final = ("forecast.parquet", "decision.json", *EVIDENCE)  # what an approval covers
 PLACES: Final = "places"  # in the header of a report: the digest of where the cells of the forecast lie
 
 
@@ -126,7 +126,7 @@ class RunFolder:
         self.check_forecast(decision)
         self.check_evidence(decision, register)
         if known.approval is not None:
-            _compare(known.approval.files, digests(self.folder), "approval")
+            _compare(known.approval.files, folder_digests(self.folder, APPROVED), "approval")
         return known
 
     def check_evidence(self, decision: Decision, register: Register) -> None:
@@ -136,7 +136,7 @@ class RunFolder:
         """
         lines = (one for one in register.verify().entries_of(decision.seal) if one.act == "decided")
         for line in lines:
-            _compare(dict(line.content.get("files") or {}), digests(self.folder, EVIDENCE), "decision")
+            _compare(dict(line.content.get("files") or {}), folder_digests(self.folder, EVIDENCE), "decision")
 
     def check_forecast(self, decision: Decision) -> None:
         """Raise WithheldError unless the forecast and its cells are those that were decided on."""
@@ -156,15 +156,6 @@ class RunFolder:
             decision_in_state(state, decision, now(), _keys(trusted_keys)).require_permission(self.forecast, now())
 
         return check
-
-
-def digests(folder: Path, patterns: Sequence[str] = (*_DECIDED, *EVIDENCE)) -> dict[str, str]:
-    """Return the SHA-256 of the files of a run by name: by default of all that an approval covers."""
-    files = [file for pattern in patterns for file in sorted(folder.glob(pattern))]
-    return {
-        name: hashlib.sha256(file_in_folder(folder, name).read_bytes()).hexdigest()
-        for name in (file.relative_to(folder).as_posix() for file in files if file.is_file())
-    }
 
 
 def archived_residents(archive: AuditInput | None, decision: Decision, cells: pd.Index) -> tuple[Residents, ...]:

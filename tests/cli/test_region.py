@@ -4,7 +4,7 @@ import json
 import os
 import re
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from ilp_models.domain.errors import NotRunError
 from ilp_models.domain.region import RunState
 from ilp_models.domain.region_plan import RegionPlan
 from ilp_models.pipeline.region import is_readable
+from tests.audit.audit_inputs import GOVERNANCE
 
 SMALL = ("model=[ewma]", "forecaster=ewma", "tracking=memory", "export.formats=[parquet,csv]")
 
@@ -260,12 +261,23 @@ def test_a_file_that_is_no_yaml_stops_its_own_jurisdiction_only(options):
     assert "south.yaml" in results[1].error
 
 
-def test_what_a_lost_worker_left_out_is_run_again_once(tmp_path):
+@pytest.mark.parametrize(
+    ("attempt", "hours", "again"),
+    [
+        ("now", 1, ["south", "west"]),
+        ("now-2", 30, ["south", "west"]),  # a long command has nothing to do twice
+        ("now", -0.1, ["south", "west"]),  # the clock of a worker is late
+        ("earlier", 1, ["north", "south", "west"]),  # of another command, which this one does not reuse
+    ],
+)
+def test_what_a_lost_worker_left_out_is_run_again_once(tmp_path, attempt, hours, again):
     jobs = [
         JurisdictionRun(name, ("forecast",), str(tmp_path / name / "now"), name) for name in ("north", "south", "west")
     ]
-    (tmp_path / "north" / "latest").mkdir(parents=True)
-    (tmp_path / "north" / "latest" / "jurisdiction.json").write_text(record_of_north())
+    done = tmp_path / "north" / attempt
+    done.mkdir(parents=True)
+    (tmp_path / "north" / "latest").symlink_to(done)
+    (done / "jurisdiction.json").write_text(record_of_north(hours))
 
     class Losing(Recorded):
         calls = 0
@@ -280,7 +292,7 @@ def test_what_a_lost_worker_left_out_is_run_again_once(tmp_path):
     compute = Losing()
     results = run_all(jobs, compute)
     assert {one.name: one.state for one in results} == dict.fromkeys(("north", "south", "west"), RunState.DONE)
-    assert [job.name for job in compute.jobs] == ["south", "west"]
+    assert [job.name for job in compute.jobs] == again
 
 
 @pytest.mark.parametrize(("hours", "reused"), [(23.9, True), (24.1, False), (-0.1, False)])
@@ -303,7 +315,42 @@ def test_a_run_is_reused_for_a_day(tmp_path, hours, reused):
     ],
 )
 def test_an_interrupted_night_goes_on_unless_a_new_period_began(calendar, period):
-    assert _period_of(calendar, date(2026, 11, 28)) == period  # a Saturday
+    assert _period_of({"calendar": calendar}, datetime(2026, 11, 28, 12, tzinfo=UTC)) == period  # a Saturday
+
+
+@pytest.mark.parametrize(
+    ("zone", "period"),
+    [
+        ("America/Toronto", "2026-11-16/2026-11-22"),  # 22:00 on Sunday
+        ("Europe/Vienna", "2026-11-23/2026-11-29"),
+        ("Mars/Base", "2026-11-23/2026-11-29"),  # the run refuses it
+        (None, "2026-11-23/2026-11-29"),
+    ],
+)
+def test_a_period_begins_where_the_records_are_from(zone, period):
+    data = {} if zone is None else {"time_zone": zone}
+    config = {"calendar": {"period_unit": "week"}, "data": data}
+    assert _period_of(config, datetime(2026, 11, 23, 3, tzinfo=UTC)) == period
+
+
+def test_a_run_is_not_reused_after_a_day_of_its_governance(monkeypatch):
+    class Clock(datetime):
+        moment = datetime(2026, 11, 26, 23, tzinfo=UTC)
+
+        @classmethod
+        def now(cls, tz=None):
+            return cls.moment.astimezone(tz)
+
+    monkeypatch.setattr("ilp_models.cli.region.datetime", Clock)
+    governance = {**GOVERNANCE, "review_date": "2026-11-27", "_target_": "ilp_models.domain.governance.Governance"}
+    config = {"calendar": {"period_unit": "week"}, "audit": {"governance": governance}}
+    wrong = {**config, "audit": {"governance": {"nonsense": 1}}}
+    before = [fingerprint(one) for one in (config, wrong)]
+    Clock.moment = datetime(2026, 11, 26, 23, 59, tzinfo=UTC)
+    assert [fingerprint(one) for one in (config, wrong)] == before
+    Clock.moment = datetime(2026, 11, 27, 0, 0, tzinfo=UTC)
+    assert fingerprint(config) != before[0]
+    assert fingerprint(wrong) == before[1]
 
 
 def test_what_finished_before_a_worker_was_lost_twice_is_no_failure(tmp_path):
@@ -315,8 +362,9 @@ def test_what_finished_before_a_worker_was_lost_twice_is_no_failure(tmp_path):
         def map(self, *_):
             self.calls += 1
             if self.calls == 2:
-                (tmp_path / "north" / "latest").mkdir(parents=True)
-                (tmp_path / "north" / "latest" / "jurisdiction.json").write_text(record_of_north())
+                (tmp_path / "north" / "now").mkdir(parents=True)
+                (tmp_path / "north" / "latest").symlink_to(tmp_path / "north" / "now")
+                (tmp_path / "north" / "now" / "jurisdiction.json").write_text(record_of_north())
             msg = "lost"
             raise NotRunError(msg)
 

@@ -44,7 +44,9 @@ MAY_STATE = {
     "weekly/RUN/region.json": {MOMENT, FOLDER, COST},
     "weekly/status.json": {MOMENT, FOLDER},
 }
+SHORT_FEEDBACK = ("audit.feedback.periods=26", "audit.feedback.refit_every=13", "audit.feedback.replicates=2")
 WEEK = (
+    *SHORT_FEEDBACK,
     *("grid.size=1500", "tracking=memory", "bootstrap.draws=50"),
     *("backtest.test_periods=4", "backtest.refit_every=4", "explain.refits=2"),
     *("model.lightgbm.n_estimators=10", "model.lightgbm.train_periods=40", "model.lightgbm.holdout=4"),
@@ -107,6 +109,7 @@ class Outputs:
         if COST in states:
             text = re.sub(r'"(\w*seconds|peak_mb)": [\d.e-]+', r'"\1": COST', text)
             text = re.sub(r".* ilp_models\.compute\.progress: .* left\n", "", text)  # a line every 30 seconds
+            text = re.sub(r'": "[0-9a-f]{64}"', '": DIGEST', text)  # of files that are compared themselves
             text = re.sub(r'data-label="Run">[\d,]+ s<', 'data-label="Run">COST<', text)
         return text
 

@@ -35,7 +35,7 @@ from ilp_models.pipeline.region import read_region, write_region
 from ilp_models.pipeline.run_folder import RunFolder
 from tests.audit.audit_inputs import GOVERNANCE
 from tests.cli.test_region import SMALL, Recorded, region_run
-from tests.cli.test_region_compute import MAY_STATE, Outputs, different_files
+from tests.cli.test_region_compute import MAY_STATE, SHORT_FEEDBACK, Outputs, different_files
 from tests.compute.test_dask_cluster import die_once
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +60,7 @@ STAGES |= {  # of `forecast`, and of `pool` for a prior
     "contribution": ("ilp_models.pipeline.contributions", "write_json", 1),
 }
 WEEK = (
+    *SHORT_FEEDBACK,
     *("model=[moving_average,ewma]", "forecaster=ewma", "tracking=memory", "grid.size=500"),
     *("backtest.test_periods=4", "backtest.refit_every=4", "bootstrap.draws=50", "export.formats=[parquet]"),
 )

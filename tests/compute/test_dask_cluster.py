@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from distributed import LocalCluster
 
-from ilp_models.compute.dask_cluster import DaskCluster
+from ilp_models.compute import dask_cluster
+from ilp_models.compute.dask_cluster import DaskCluster, _check_versions
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
+from ilp_models.domain.recipe import program_digest
 
 
 def double(number):
@@ -107,6 +109,54 @@ def test_without_any_worker_left_the_map_ends():
         threading.Timer(2.0, lambda: running.scale(0)).start()
         with pytest.raises(NotRunError, match=r"no worker is left\. Start one"):
             DaskCluster(running.scheduler_address, timeout_s=3).map(wait, [60.0], "waiting")
+
+
+@pytest.mark.slow
+def test_the_map_ends_if_the_last_worker_is_lost_with_the_result_of_a_task(monkeypatch):
+    settings = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0", "protocol": "tcp"}
+    with LocalCluster(**settings) as running:
+
+        def lose(future, fetch=dask_cluster._result):
+            running.scale(0)
+            while running.scheduler.workers:
+                time.sleep(0.1)
+            return fetch(future)
+
+        monkeypatch.setattr(dask_cluster, "_result", lose)
+        monkeypatch.setattr(dask_cluster, "_FETCH_S", 0.5)
+        with pytest.raises(NotRunError, match=r"no worker is left\. Start one"):
+            DaskCluster(running.scheduler_address, timeout_s=1).map(double, [1, 2], "doubling")
+
+
+def late(_):
+    msg = "A service did not answer."
+    raise TimeoutError(msg)
+
+
+def test_a_task_that_waited_too_long_is_its_own_error(cluster):
+    with pytest.raises(TimeoutError, match="A service did not answer"):
+        cluster.map(late, [1], "waiting")
+
+
+class Answers:
+    """A client whose workers answer as told."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+
+    def run(self, *_, on_error):
+        assert on_error == "return"
+        return self.answers
+
+
+def test_a_worker_that_does_not_answer_stops_nothing_and_one_without_the_package_does(caplog):
+    same, gone = program_digest(), OSError("Timed out")
+    _check_versions(Answers(a=gone, b=same))
+    assert "The worker a does not answer (Timed out)." in caplog.text
+    with pytest.raises(StorageError, match="No worker answers, first a"):
+        _check_versions(Answers(a=gone, b=gone))
+    with pytest.raises(StorageError, match=r"1 worker\(s\) have another version .* first b \(ModuleNotFoundError"):
+        _check_versions(Answers(a=same, b=ModuleNotFoundError("No module named 'ilp_models'")))
 
 
 def test_without_a_worker_of_the_same_version_the_reason_is_an_error(monkeypatch):

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
+from ilp_models.compute import reading
 from ilp_models.compute.local import LocalProcesses
-from ilp_models.compute.reading import read_on_workers
+from ilp_models.compute.reading import check_seen, read_on_workers
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
 
 
@@ -55,3 +56,12 @@ class Blind:
 
 def test_what_a_worker_cannot_read_this_process_reads():
     assert read_on_workers(Blind(), process_of, ["north"], lambda one: one is None) == [("north", os.getpid())]
+
+
+def test_a_folder_that_appears_late_is_seen_and_one_that_does_not_is_an_error(monkeypatch, tmp_path):
+    place = tmp_path / "pool" / "now"
+    monkeypatch.setattr(reading.time, "sleep", lambda _: place.mkdir(parents=True))
+    check_seen(place)
+    monkeypatch.setattr(reading, "_DELAY_S", 0.0)
+    with pytest.raises(StorageError, match=r"The worker on \S+ does not see .*gone of the client\. Mount one folder"):
+        check_seen(tmp_path / "gone" / "now")

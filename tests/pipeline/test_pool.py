@@ -17,10 +17,11 @@ from ilp_models.compute.local import LocalProcesses
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.digest import folder_digests
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.history import History
-from ilp_models.domain.region import JurisdictionResult, RunState
+from ilp_models.domain.region import RECORD, JurisdictionResult, RunState
 from ilp_models.domain.region_plan import RegionPlan
 from ilp_models.grid.square import SquareGrid
 from ilp_models.model.means.pooled_bayes import PooledEmpiricalBayes, PooledPrior, stored_priors
@@ -239,6 +240,8 @@ def test_models_that_a_second_worker_trains_are_the_same_to_the_bit(region, tmp_
 @pytest.mark.parametrize("name", MODELS)
 def test_a_damaged_sample_leaves_a_jurisdiction_out(tmp_path, name):
     result, _ = contribute(tmp_path / "north", city(1), name)
+    (tmp_path / "north" / RECORD).write_text(json.dumps({"files": folder_digests(tmp_path / "north")}))
+    assert is_readable(result)
     for path in (tmp_path / "north" / "samples").iterdir():
         path.write_bytes(path.read_bytes()[:900])
     lines = finish([result], {name: MODELS[name]}, tmp_path)

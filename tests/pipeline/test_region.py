@@ -19,10 +19,10 @@ from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.description.change import ChangeTable
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.digest import file_digest
+from ilp_models.domain.digest import folder_digests
 from ilp_models.domain.disclaimers import NOT_A_FORECAST
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.region import PLAIN_FILES, RECORD, JurisdictionResult, RunState
+from ilp_models.domain.region import READ_FILES, RECORD, JurisdictionResult, RunState
 from ilp_models.domain.region_plan import RegionPlan
 from ilp_models.domain.text_output import write_table
 from ilp_models.grid.square import SquareGrid
@@ -295,6 +295,7 @@ def test_a_run_with_an_edited_decision_is_in_no_total(decided, change):
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_file_written_half_is_never_admitted(decided, tmp_path):
+    record_files(decided)
     assert is_readable(verdict_of(decided).result)
     tables = sorted(decided.rglob("*.parquet"))
     assert len(tables) > 10
@@ -348,16 +349,21 @@ def test_a_changed_file_of_one_run_does_not_stop_the_page(runs, tmp_path, name, 
     assert name in region.jurisdictions[0].result.error
 
 
-def test_the_files_with_a_digest_in_the_record_are_those_that_a_region_reads_and_that_have_none_in_them():
-    assert {INTAKE, RECORDED, BORDERS, "skill.csv", SCORES, FACTS, CONTRIBUTION} == set(PLAIN_FILES)
+def record_files(folder):
+    """Write the record of a run for a region with the digests of all its files."""
+    (folder / RECORD).write_text(json.dumps({"files": folder_digests(folder)}))
+
+
+def test_the_files_that_may_not_be_added_are_those_that_a_region_reads():
+    read = {INTAKE, RECORDED, BORDERS, "skill.csv", SCORES, FACTS, CONTRIBUTION, "forecast.parquet", "decision.json"}
+    assert read == set(READ_FILES)
 
 
 @pytest.mark.parametrize("name", [RECORDED, INTAKE, BORDERS, "skill.csv", "forecast.parquet"])
 def test_a_file_that_was_cut_lost_or_added_after_the_run_leaves_it_out(runs, tmp_path, name):
     home, *_ = runs
     broken = Path(shutil.copytree(home / "north", tmp_path / "broken"))
-    files = {one: file_digest(broken / one) for one in PLAIN_FILES if (broken / one).exists()}
-    (broken / RECORD).write_text(json.dumps({"files": files | {"forecast.parquet": ""}}))
+    record_files(broken)
     result = JurisdictionResult("broken", RunState.DONE, str(broken))
     assert is_readable(result)
     path = broken / name
@@ -373,15 +379,38 @@ def test_a_file_that_was_cut_lost_or_added_after_the_run_leaves_it_out(runs, tmp
     assert f"{name} was changed after the run" in error
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_evidence_that_cannot_be_opened_is_made_again_and_stops_nothing(decided, monkeypatch):
+def test_the_forecast_of_another_run_leaves_a_run_out(runs, tmp_path):
+    home, *_ = runs
+    broken = Path(shutil.copytree(home / "north", tmp_path / "broken"))
+    record_files(broken)
+    shutil.copy(home / "south" / "forecast.parquet", broken)
+    region = read_region({"broken": broken})
+    assert region.missing == ("broken",)
+    assert "forecast.parquet was changed after the run" in region.jurisdictions[0].result.error
+
+
+@pytest.mark.parametrize("change", [lambda path: path.unlink(), lambda path: path.write_text("<html>other</html>")])
+def test_a_run_whose_page_was_changed_is_made_again_and_stays_in_the_totals(runs, tmp_path, change):
+    home, *_ = runs
+    run = Path(shutil.copytree(home / "north", tmp_path / "run"))
+    (run / "assessment.html").write_text("<html></html>")
+    record_files(run)
+    result = JurisdictionResult("north", RunState.DONE, str(run))
+    (run / "note.txt").write_text("by an analyst")
+    assert is_readable(result)
+    change(run / "assessment.html")
+    assert not is_readable(result)
+    assert read_region([result]).missing == ()
+
+
+def test_a_file_that_cannot_be_opened_is_made_again_and_stops_nothing(runs, tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    result = verdict_of(decided).result
-    assert is_readable(result)
-    monkeypatch.setattr(RunFolder, "check_evidence", refuse)
-    assert not is_readable(result)
+    run = Path(shutil.copytree(runs[0] / "north", tmp_path / "run"))
+    record_files(run)
+    monkeypatch.setattr("ilp_models.pipeline.region.file_digest", refuse)
+    assert not is_readable(JurisdictionResult("north", RunState.DONE, str(run)))
 
 
 def test_relative_folders_are_read_where_the_caller_is(runs, tmp_path, monkeypatch):

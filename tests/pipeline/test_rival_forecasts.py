@@ -13,6 +13,7 @@ from ilp_models.audit.register.register import Register
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
+from ilp_models.domain.digest import file_digest
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.panel import DIMS
@@ -22,7 +23,7 @@ from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.pipeline import forecast_seal
 from ilp_models.pipeline.backtesting import run_backtest
 from ilp_models.pipeline.comparison import compare_forecasts
-from ilp_models.pipeline.forecast_seal import file_digest, seal_forecasts
+from ilp_models.pipeline.forecast_seal import seal_forecasts
 from ilp_models.pipeline.rival_forecasts import with_rivals
 from ilp_models.report.comparison.leaderboard import latex_table
 from ilp_models.scoring.scores import Scoring

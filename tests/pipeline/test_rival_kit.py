@@ -12,11 +12,11 @@ import pytest
 
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.data.simulated.city import SimulatedCity
+from ilp_models.domain.digest import file_digest
 from ilp_models.domain.errors import InputError
 from ilp_models.grid.square import SquareGrid
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.pipeline.backtesting import run_backtest
-from ilp_models.pipeline.forecast_seal import file_digest
 from ilp_models.pipeline.rival_forecasts import with_rivals
 from ilp_models.pipeline.rival_kit import write_rival_kit
 from ilp_models.scoring.scores import Scoring
