@@ -70,6 +70,7 @@ class JurisdictionRun:
             return JurisdictionResult(self.name, RunState.FAILED, folder, why, **ended)
         result = JurisdictionResult(self.name, RunState.DONE, folder, "", **ended)
         record: dict[str, Any] = {"name": self.name, "fingerprint": self.fingerprint, "command": list(self.words)}
+        record["client"] = Path(self.mark).name
         record |= {"begun": moment.isoformat(), **ended, "files": folder_digests(Path(folder))}
         _write(Path(folder, RECORD), record)
         return result
@@ -102,14 +103,14 @@ def run_jurisdiction(job: JurisdictionRun) -> JurisdictionResult:
 def finished_run(job: JurisdictionRun, state: RunState) -> JurisdictionResult | None:
     """Return the latest run of a jurisdiction with its time and memory, if it finished and has the job's fingerprint.
 
-    A run is reused if it began within 24 hours. One that this command has done is an attempt of the job itself.
+    A run is reused if it began within 24 hours. A run that is done was made by this command.
     """
     try:
         folder = (Path(job.folder).parent / "latest").resolve(strict=True)
         record = json.loads(file_in_folder(folder, RECORD).read_text(encoding="utf-8"))
         age = datetime.now(UTC) - datetime.fromisoformat(record["begun"])
-        name = Path(job.folder).name
-        usable = timedelta(0) <= age < _OLDEST if state is RunState.REUSED else f"{folder.name}-".startswith(f"{name}-")
+        own = record.get("client") == Path(job.mark).name
+        usable = timedelta(0) <= age < _OLDEST if state is RunState.REUSED else own
         if record["fingerprint"] != job.fingerprint or not usable:
             return None
         seconds, peak, attempts = float(record["seconds"]), int(record["peak_mb"]), int(record["attempts"])

@@ -182,7 +182,7 @@ def _period_of(config: Mapping[str, Any], moment: datetime) -> str:
     calendar = Calendar(**{name: known[name] for name in ("period_unit", "week_start") if name in known})
     try:
         local = wall_clock(moment, str(data.get("time_zone", "UTC")))
-    except (KeyError, ValueError):  # no such zone: the run will say so
+    except (LookupError, OSError, ValueError):  # no such zone: the run will say so
         local = wall_clock(moment, "UTC")
     return str(pd.Period(local, freq=calendar.freq))
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ _LOG: Final = logging.getLogger(__name__)
 LOCAL: Final = "local"
 _POLL_S: Final = 0.2  # how often to look which tasks have ended
 _LOOK_S: Final = 2.0  # and whether a worker is left
-_FETCH_S: Final = 60.0  # for the result of a task; without it, look again
+_FETCH_S: Final = 60.0  # for the result of a task
+_FETCHES: Final = 3  # attempts
 # A task whose worker was lost is run again, once. A worker has no tasks that wait: they would count as lost too.
 _SCHEDULER: Final = {"distributed.scheduler.allowed-failures": 1, "distributed.scheduler.worker-saturation": 1.0}
 
@@ -164,35 +166,57 @@ def _as_they_end(
     Unlike the iterators of Dask, it ends if the scheduler or all workers are lost, also with a result that they had. A
     task that met a worker with other code runs again on another worker.
     """
-    pending = list(futures)
-    looked = there = time.monotonic()
+    pending, watch = list(futures), _Watch(client, patience_s)
     while pending:
-        for future in [one for one in pending if one.done() and not _met_other_code(client, one)]:
-            for result in _result(future):
+        for future in list(pending):
+            if not future.done() or _met_other_code(client, future):
+                continue
+            for result in watch.fetch(future):
                 pending.remove(future)
                 yield future, result
         if pending:
             with suppress(TimeoutError):
                 pending[0].exception(timeout=_POLL_S)
-        if pending and time.monotonic() - looked > _LOOK_S:
-            looked = time.monotonic()
-            if client.scheduler_info()["workers"]:
-                there = looked
-            elif looked - there > patience_s:
-                msg = "The work has not ended, and no worker is left. Start one, and run the command again."
-                raise NotRunError(msg)
+            watch.look()
 
 
-def _result(future: Future[Result]) -> list[Result | KilledWorker]:
-    """Return the result of a task, or that it lost its workers; nothing if no worker has the result any more."""
-    try:
-        return [future.result(timeout=_FETCH_S)]
-    except KilledWorker as error:
-        return [error]
-    except TimeoutError:
-        if future.status == "error":  # it is that of the task
-            raise
-        return []
+class _Watch:
+    """Looks whether workers are left, and give their results; NotRunError if not."""
+
+    def __init__(self, client: Client, patience_s: float) -> None:
+        self._client, self._patience_s = client, patience_s
+        self._looked = time.monotonic()
+        self._without: float | None = None  # since when no worker is left
+        self._failed: Counter[Any] = Counter()  # attempts to fetch a result
+
+    def look(self) -> None:
+        """Raise NotRunError if no worker was there for some time."""
+        moment = time.monotonic()
+        if moment - self._looked < _LOOK_S:
+            return
+        self._looked = moment
+        if self._client.scheduler_info()["workers"]:
+            self._without = None
+        elif self._without is None:
+            self._without = moment
+        elif moment - self._without > self._patience_s:
+            msg = "The work has not ended, and no worker is left. Start one, and run the command again."
+            raise NotRunError(msg)
+
+    def fetch(self, future: Future[Result]) -> list[Result | KilledWorker]:
+        """Return the result of a task, or that it lost its workers; nothing if no worker gives the result now."""
+        try:
+            return [future.result(timeout=_FETCH_S)]
+        except KilledWorker as error:
+            return [error]
+        except TimeoutError as error:
+            if future.status == "error":  # it is that of the task
+                raise
+            self._failed[future.key] += 1
+            if self._failed[future.key] == _FETCHES:
+                msg = "A task has ended, and its worker does not send the result. Check the network of the workers."
+                raise NotRunError(msg) from error
+            return []
 
 
 def _met_other_code(client: Client, future: Future[Result]) -> bool:
@@ -214,20 +238,30 @@ def _own_digest() -> str:
     return program_digest()
 
 
+def _digest_or_error() -> str:
+    """Return the digest of the program of a worker, or why it cannot be read."""
+    try:
+        return program_digest()
+    except OSError as error:
+        return repr(error)
+
+
 def _check_versions(client: Client) -> None:
     """Raise StorageError unless all workers have the code, the default settings and the libraries of the client."""
     own = _own_digest()
-    answers = client.run(program_digest, on_error="return")
+    answers = client.run(_digest_or_error, on_error="return")
     silent = {address: answer for address, answer in answers.items() if isinstance(answer, OSError)}
-    for address, error in silent.items():
-        _LOG.warning("The worker %s does not answer (%s).", address, error)
     if answers and len(silent) == len(answers):
         msg = f"No worker answers, first {next(iter(silent))}. Start the workers again."
         raise StorageError(msg)
+    for address, error in silent.items():
+        _LOG.warning("The worker %s does not answer (%s), and is closed.", address, error)
+    if silent:
+        client.retire_workers(list(silent), close_workers=True)
     others = {address: answer for address, answer in answers.items() if address not in silent and answer != own}
     if others:
         address, answer = next(iter(others.items()))
-        its = f"digest {answer[:16]}" if isinstance(answer, str) else repr(answer)
+        its = f"digest {answer[:16]}" if str(answer).isalnum() else str(answer)
         msg = (
             f"{len(others)} worker(s) have another version of ilp_models or its libraries, first {address} "
             f"({its}, here {own[:16]}). Install the same version and lock file on all of them."

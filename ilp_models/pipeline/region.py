@@ -17,7 +17,7 @@ from ilp_models.audit.register.register import Register
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.compute.reading import read_on_workers
 from ilp_models.domain.compute import Compute
-from ilp_models.domain.digest import file_digest
+from ilp_models.domain.digest import file_digest, folder_digests
 from ilp_models.domain.errors import UNFINISHED, IlpError, StorageError
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.local_file import file_in_folder
@@ -43,7 +43,7 @@ from ilp_models.pipeline.description import FACTS, read_parts
 from ilp_models.pipeline.outputs import INTAKE, RECORDED, write_json
 from ilp_models.pipeline.region_sums import read_group_sums, read_score_sums
 from ilp_models.pipeline.registration import REGISTER
-from ilp_models.pipeline.run_folder import RunFolder
+from ilp_models.pipeline.run_folder import EVIDENCE, RunFolder
 from ilp_models.report.description_page import headlines
 from ilp_models.report.region_page import PAGE, write_region_page
 
@@ -148,7 +148,7 @@ def read_jurisdiction(result: JurisdictionResult) -> JurisdictionFacts:
 
 
 def _check_files(folder: Path, names: Collection[str] | None = None) -> None:
-    """Raise StorageError if one of some files, or of all that a run left, was changed after it.
+    """Raise StorageError if one of some files, or of all that a run left, was changed after it, or evidence added.
 
     Only runs for a region have a record of their files, and not those of an earlier version.
     """
@@ -156,7 +156,7 @@ def _check_files(folder: Path, names: Collection[str] | None = None) -> None:
     if "files" not in record:
         return
     known = record["files"]
-    for name in known if names is None else names:
+    for name in {**known, **folder_digests(folder, EVIDENCE)} if names is None else names:
         found = file_digest(file_in_folder(folder, name)) if os.path.lexists(folder / name) else None
         if found != known.get(name):
             msg = f"{folder / name} was changed after the run. Run the task again."

@@ -83,7 +83,7 @@ def test_a_damaged_record_counts_as_not_finished(tmp_path):
         '{"fingerprint": null}',
         '{"fingerprint": "f"}',
         '{"fingerprint": "f", "seconds": []}',
-        f'{{"fingerprint": "f", "begun": "{moment}", "seconds": 1, "peak_mb": Infinity, "attempts": 1}}',
+        f'{{"fingerprint": "f", "client": "", "begun": "{moment}", "seconds": 1, "peak_mb": Infinity, "attempts": 1}}',
     ):
         (tmp_path / "latest" / "jurisdiction.json").write_text(text)
         assert finished_run(job, RunState.DONE) is None

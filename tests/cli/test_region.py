@@ -26,11 +26,11 @@ from tests.audit.audit_inputs import GOVERNANCE
 SMALL = ("model=[ewma]", "forecaster=ewma", "tracking=memory", "export.formats=[parquet,csv]")
 
 
-def record_of_north(hours=1.0):
-    """Return the record of a run that began some hours ago."""
+def record_of_north(hours=1.0, client=""):
+    """Return the record of a run of a command that began some hours ago."""
     begun = datetime.now(UTC) - timedelta(hours=hours)
     cost = {"seconds": 1.5, "peak_mb": 300, "attempts": 1}
-    return json.dumps({"fingerprint": "north", "begun": begun.isoformat(), **cost})
+    return json.dumps({"fingerprint": "north", "client": client, "begun": begun.isoformat(), **cost})
 
 
 NORTH_WORDS = ("model=[ewma]", "grid.size=750")
@@ -262,22 +262,23 @@ def test_a_file_that_is_no_yaml_stops_its_own_jurisdiction_only(options):
 
 
 @pytest.mark.parametrize(
-    ("attempt", "hours", "again"),
+    ("client", "hours", "again"),
     [
-        ("now", 1, ["south", "west"]),
-        ("now-2", 30, ["south", "west"]),  # a long command has nothing to do twice
-        ("now", -0.1, ["south", "west"]),  # the clock of a worker is late
-        ("earlier", 1, ["north", "south", "west"]),  # of another command, which this one does not reuse
+        (".client-1", 1, ["south", "west"]),
+        (".client-1", 30, ["south", "west"]),  # a long command does nothing twice
+        (".client-1", -0.1, ["south", "west"]),  # the clock of a worker is fast
+        (".client-0", 1, ["north", "south", "west"]),  # of another command, which this one does not reuse
     ],
 )
-def test_what_a_lost_worker_left_out_is_run_again_once(tmp_path, attempt, hours, again):
+def test_what_a_lost_worker_left_out_is_run_again_once(tmp_path, client, hours, again):
     jobs = [
         JurisdictionRun(name, ("forecast",), str(tmp_path / name / "now"), name) for name in ("north", "south", "west")
     ]
-    done = tmp_path / "north" / attempt
+    jobs = [replace(job, mark=str(tmp_path / ".client-1")) for job in jobs]
+    done = tmp_path / "north" / "now"
     done.mkdir(parents=True)
     (tmp_path / "north" / "latest").symlink_to(done)
-    (done / "jurisdiction.json").write_text(record_of_north(hours))
+    (done / "jurisdiction.json").write_text(record_of_north(hours, client))
 
     class Losing(Recorded):
         calls = 0
@@ -324,6 +325,8 @@ def test_an_interrupted_night_goes_on_unless_a_new_period_began(calendar, period
         ("America/Toronto", "2026-11-16/2026-11-22"),  # 22:00 on Sunday
         ("Europe/Vienna", "2026-11-23/2026-11-29"),
         ("Mars/Base", "2026-11-23/2026-11-29"),  # the run refuses it
+        ("", "2026-11-23/2026-11-29"),
+        ("Europe", "2026-11-23/2026-11-29"),
         (None, "2026-11-23/2026-11-29"),
     ],
 )

@@ -109,6 +109,7 @@ class Outputs:
         if COST in states:
             text = re.sub(r'"(\w*seconds|peak_mb)": [\d.e-]+', r'"\1": COST', text)
             text = re.sub(r".* ilp_models\.compute\.progress: .* left\n", "", text)  # a line every 30 seconds
+            text = re.sub(r'"client": "[^"]+"', '"client": COMMAND', text)
             text = re.sub(r'": "[0-9a-f]{64}"', '": DIGEST', text)  # of files that are compared themselves
             text = re.sub(r'data-label="Run">[\d,]+ s<', 'data-label="Run">COST<', text)
         return text

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from dask import config
 from distributed import LocalCluster
 
 from ilp_models.compute import dask_cluster
@@ -116,16 +117,53 @@ def test_the_map_ends_if_the_last_worker_is_lost_with_the_result_of_a_task(monke
     settings = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0", "protocol": "tcp"}
     with LocalCluster(**settings) as running:
 
-        def lose(future, fetch=dask_cluster._result):
+        def lose(watch, future, fetch=dask_cluster._Watch.fetch):
             running.scale(0)
             while running.scheduler.workers:
                 time.sleep(0.1)
-            return fetch(future)
+            return fetch(watch, future)
 
-        monkeypatch.setattr(dask_cluster, "_result", lose)
+        monkeypatch.setattr(dask_cluster._Watch, "fetch", lose)
         monkeypatch.setattr(dask_cluster, "_FETCH_S", 0.5)
         with pytest.raises(NotRunError, match=r"no worker is left\. Start one"):
             DaskCluster(running.scheduler_address, timeout_s=1).map(double, [1, 2], "doubling")
+
+
+def test_a_result_that_no_worker_sends_is_tried_three_times(monkeypatch):
+    monkeypatch.setattr(dask_cluster, "_FETCH_S", 0.01)
+    watch, asked = dask_cluster._Watch(None, 1.0), []
+
+    class Silent:
+        key, status = "k", "finished"
+
+        def result(self, timeout):
+            asked.append(timeout)
+            raise TimeoutError
+
+    assert [watch.fetch(Silent()), watch.fetch(Silent())] == [[], []]
+    with pytest.raises(NotRunError, match="its worker does not send the result"):
+        watch.fetch(Silent())
+    assert asked == [0.01] * 3
+
+
+@pytest.mark.parametrize(("seen", "ends"), [([1, 0, 0, 0], [3]), ([0, 0, 1, 0, 0], []), ([0, 0, 0], [2])])
+def test_the_wait_for_a_worker_begins_when_the_last_one_is_missed(monkeypatch, seen, ends):
+    moments, ended = iter(range(0, 600, 60)), []  # a look a minute, because fetches took so long
+    monkeypatch.setattr(dask_cluster.time, "monotonic", lambda: float(next(moments)))
+
+    class Scheduler:
+        left = iter(seen)
+
+        def scheduler_info(self):
+            return {"workers": [""] * next(self.left)}
+
+    watch = dask_cluster._Watch(Scheduler(), 70.0)
+    for place in range(len(seen)):
+        try:
+            watch.look()
+        except NotRunError:
+            ended.append(place)
+    assert ended == ends
 
 
 def late(_):
@@ -138,25 +176,59 @@ def test_a_task_that_waited_too_long_is_its_own_error(cluster):
         cluster.map(late, [1], "waiting")
 
 
+@pytest.mark.slow
+def test_a_worker_that_does_not_answer_is_closed_and_others_run_its_tasks(caplog):
+    work = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard", "--no-nanny"]
+    at = ["--listen-address", "tcp://127.0.0.1:0", "--contact-address", "tcp://127.0.0.1:9"]  # not where it listens
+    settings = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0", "protocol": "tcp"}
+    with config.set({"distributed.comm.timeouts.connect": "2s"}), LocalCluster(**settings) as running:
+        with subprocess.Popen([*work, *at, running.scheduler_address], stderr=subprocess.DEVNULL) as silent:
+            running.wait_for_workers(2, timeout=30)
+            cluster = DaskCluster(running.scheduler_address)
+            assert cluster.map(double, range(6), "doubling") == [0, 2, 4, 6, 8, 10]
+            assert silent.wait(30) == 0
+        assert len(running.scheduler.workers) == 1
+    assert "The worker tcp://127.0.0.1:9 does not answer" in caplog.text
+
+
 class Answers:
     """A client whose workers answer as told."""
 
     def __init__(self, **answers):
-        self.answers = answers
+        self.answers, self.retired = answers, []
 
     def run(self, *_, on_error):
         assert on_error == "return"
         return self.answers
 
+    def retire_workers(self, workers, **_):
+        self.retired = workers
 
-def test_a_worker_that_does_not_answer_stops_nothing_and_one_without_the_package_does(caplog):
+
+def test_workers_that_do_not_answer_are_closed_unless_none_does():
     same, gone = program_digest(), OSError("Timed out")
-    _check_versions(Answers(a=gone, b=same))
-    assert "The worker a does not answer (Timed out)." in caplog.text
+    client = Answers(a=gone, b=same)
+    _check_versions(client)
+    assert client.retired == ["a"]
+    client = Answers(a=gone, b=gone)
     with pytest.raises(StorageError, match="No worker answers, first a"):
-        _check_versions(Answers(a=gone, b=gone))
-    with pytest.raises(StorageError, match=r"1 worker\(s\) have another version .* first b \(ModuleNotFoundError"):
-        _check_versions(Answers(a=same, b=ModuleNotFoundError("No module named 'ilp_models'")))
+        _check_versions(client)
+    assert client.retired == []
+
+
+@pytest.mark.parametrize("answer", [ModuleNotFoundError("No module named 'ilp_models'"), "OSError(116, 'Stale file')"])
+def test_a_worker_that_cannot_read_the_package_is_refused(answer):
+    with pytest.raises(StorageError, match=r"1 worker\(s\) have another version .* first b \(") as told:
+        _check_versions(Answers(a=program_digest(), b=answer))
+    assert str(answer) in str(told.value)
+
+
+def test_a_program_that_cannot_be_read_is_an_answer(monkeypatch):
+    def stale():
+        raise OSError(116, "Stale file handle")
+
+    monkeypatch.setattr(dask_cluster, "program_digest", stale)
+    assert dask_cluster._digest_or_error() == "OSError(116, 'Stale file handle')"
 
 
 def test_without_a_worker_of_the_same_version_the_reason_is_an_error(monkeypatch):

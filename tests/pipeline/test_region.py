@@ -403,6 +403,14 @@ def test_a_run_whose_page_was_changed_is_made_again_and_stays_in_the_totals(runs
     assert read_region([result]).missing == ()
 
 
+def test_a_run_with_evidence_that_was_added_is_made_again(runs, tmp_path):
+    run = Path(shutil.copytree(runs[0] / "north", tmp_path / "run"))
+    record_files(run)
+    (run / "audit").mkdir(exist_ok=True)
+    (run / "audit" / ".DS_Store").touch()
+    assert not is_readable(JurisdictionResult("north", RunState.DONE, str(run)))
+
+
 def test_a_file_that_cannot_be_opened_is_made_again_and_stops_nothing(runs, tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
