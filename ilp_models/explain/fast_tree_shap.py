@@ -1,15 +1,19 @@
-"""Fast TreeSHAP for LightGBM: rows on the same side of every split of a tree are explained once."""
+"""Fast TreeSHAP for LightGBM: rows on the same side of every split are explained once."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import beta
 
 Floats = npt.NDArray[np.floating[Any]]
+Path = tuple[tuple[int, float, bool, float], ...]  # column, threshold, whether left, share of the rows that go there
 
 _TABLE_SPLITS: Final = 16  # up to here a table of all patterns is faster than sorting
 _MOST_SPLITS: Final = 62  # bits of an int64
+_LEAVES: Final = 16  # at a time
 _MAX_DISTINCT: Final = 0.5  # larger shares of distinct rows save no time
 
 
@@ -19,14 +23,13 @@ def tree_contributions(booster: Any, values: Floats) -> npt.NDArray[np.float64]:
     Path-dependent TreeSHAP (Lundberg et al. 2020) depends only on the side of each split where a row lies. A tree with
     14 splits sorts any number of rows into a few hundred such patterns. LightGBM explains one row of each pattern.
     """
-    dump = booster.dump_model()
-    trees = [list(_splits(tree["tree_structure"])) for tree in dump["tree_info"]]
-    plain = all(split["decision_type"] == "<=" and split["missing_type"] != "Zero" for tree in trees for split in tree)
-    if not plain or dump.get("average_output") or len(values) < 2 or not np.isfinite(values).all():
+    trees = _plain_trees(booster, values)
+    if trees is None or len(values) < 2:
         return np.asarray(booster.predict(values, pred_contrib=True), dtype=np.float64)
     total = np.zeros((values.shape[1] + 1, len(values)))
     columns = np.asfortranarray(values)
-    for place, splits in enumerate(trees):
+    for place, tree in enumerate(trees):
+        splits = list(_splits(tree))
         first, pattern = _patterns(columns, splits)
         one_tree = {"pred_contrib": True, "start_iteration": place, "num_iteration": 1}
         if len(first) > _MAX_DISTINCT * len(values):
@@ -37,6 +40,157 @@ def tree_contributions(booster: Any, values: Floats) -> npt.NDArray[np.float64]:
             total[column] += phi[column][pattern]
         total[-1] += phi[-1, 0]
     return np.ascontiguousarray(total.T)
+
+
+def tree_interactions(booster: Any, values: Floats) -> npt.NDArray[np.float64] | None:
+    """Return path-dependent SHAP interaction values (rows, columns, columns) of Lundberg et al. (2020).
+
+    Their sums over the last axis are the attributions. None for trees that are not sums of plain splits.
+
+    A leaf is worth a product over columns: 1 or 0 for a known column, for an unknown one the share of the training rows
+    that follow its splits. A Shapley value is the integral over the chance with which each other column is known
+    (Owen 1972). That of a product is a polynomial, for which Gauss-Legendre nodes are exact.
+    """
+    trees = _plain_trees(booster, values)
+    total = np.zeros((len(values), values.shape[1], values.shape[1]))
+    for tree in _grown(trees):
+        first, pattern = _patterns(values, list(_splits(tree)))
+        columns = _columns(tree)
+        pairs, diagonal = np.zeros((len(first), len(columns), len(columns))), np.arange(len(columns))
+        nodes, weights = np.polynomial.legendre.leggauss((len(columns) + 1) // 2)
+        chance = ((nodes + 1) / 2)[:, None]
+        for leaves in _leaves(tree):
+            known, unknown = leaves.follows(values[first]).swapaxes(0, 1)[:, :, None], leaves.shares[:, None]
+            mixtures = chance * known + (1 - chance) * unknown  # (rows, leaves, nodes, columns)
+            product = leaves.values[:, None] * (weights / 2) * mixtures.prod(axis=3)
+            ratios = ((known - unknown) / mixtures).reshape(len(first), -1, len(columns))
+            weighted = product.reshape(len(first), -1, 1) * ratios
+            one = 0.5 * weighted.transpose(0, 2, 1) @ ratios
+            one[:, diagonal, diagonal] = 0.0
+            one[:, diagonal, diagonal] = weighted.sum(axis=1) - one.sum(axis=2)
+            pairs += one
+        total[:, columns[:, None], columns] += pairs[pattern]
+    return None if trees is None else total
+
+
+def tree_interventions(booster: Any, values: Floats, background: Floats) -> npt.NDArray[np.float64] | None:
+    """Return interventional SHAP values (rows, columns) of Lundberg et al. (2020).
+
+    Background rows replace unknown columns. None for trees that are not sums of plain splits.
+
+    A leaf counts for a pair of rows if one of both follows its path on each column. The Shapley value of a column then
+    depends on how many columns follow the path in the explained row alone, and how many in the background row alone.
+    """
+    trees = _plain_trees(booster, values, background)
+    total = np.zeros(values.shape)
+    for tree in _grown(trees):
+        splits, columns = list(_splits(tree)), _columns(tree)
+        first, pattern = _patterns(values, splits)
+        other, number = _patterns(background, splits)
+        chance = (np.bincount(number) / len(background))[:, None]
+        phi, gains, losses = np.zeros((len(first), len(columns))), *_pair_weights(len(columns))
+        for leaves in _leaves(tree):
+            row, other_row = leaves.follows(values[first]), leaves.follows(background[other])
+            # how many columns follow the path in one of both rows alone: (leaves, rows, background rows)
+            code = (row @ _turned(1 - other_row)) * len(gains) + (1 - row) @ _turned(other_row)
+            code[(1 - row) @ _turned(1 - other_row) > 0] = 0  # columns follow it in neither
+            places = code.astype(np.intp)
+            gain, loss = gains.take(places), losses.take(places)
+            one = row * (gain @ (chance * (1 - other_row))) - (1 - row) * (loss @ (chance * other_row))
+            phi += np.tensordot(leaves.values, one, axes=1)
+        total[:, columns] += phi[pattern]
+    return None if trees is None else total
+
+
+def _pair_weights(columns: int) -> tuple[Floats, Floats]:
+    """Return Shapley weights of a column that follows the path in the explained row alone, or in the other row alone.
+
+    Shape (columns + 1, columns + 1), by the numbers of such columns; 0 without any.
+    """
+    counts = np.arange(columns + 1.0)
+    gains = np.zeros((columns + 1, columns + 1))
+    gains[1:] = beta(counts[1:, None], counts + 1)  # (a - 1)! b! / (a + b)!
+    return gains, gains.T.copy()
+
+
+@dataclass(frozen=True)
+class _Leaves:
+    """Some leaves of a tree: a row reaches one if its values lie in an interval for each column of the tree."""
+
+    values: Floats
+    columns: npt.NDArray[np.int64]
+    lowest: Floats  # (leaves, columns), excluded
+    highest: Floats  # (leaves, columns), included
+    shares: Floats  # (leaves, columns), of the training rows that follow the splits on the column
+
+    @classmethod
+    def from_paths(cls, columns: npt.NDArray[np.int64], paths: Sequence[tuple[Path, float]]) -> Self:
+        """Return the leaves at the ends of paths, which have values."""
+        shape = len(paths), len(columns)
+        lowest, highest, shares = np.full(shape, -np.inf), np.full(shape, np.inf), np.ones(shape)
+        for leaf, (path, _) in enumerate(paths):
+            for column, threshold, left, share in path:
+                at = leaf, int(np.searchsorted(columns, column))
+                shares[at] *= share
+                if left:
+                    highest[at] = min(highest[at], threshold)
+                else:
+                    lowest[at] = max(lowest[at], threshold)
+        return cls(np.array([value for _, value in paths]), columns, lowest, highest, shares)
+
+    def follows(self, rows: Floats) -> Floats:
+        """Return 1 where a row follows the path to a leaf on a column, shape (leaves, rows, columns)."""
+        own = rows[:, self.columns]
+        return ((own > self.lowest[:, None]) & (own <= self.highest[:, None])).astype(np.float64)
+
+
+def _leaves(tree: Mapping[str, Any]) -> Iterator[_Leaves]:
+    """Yield the leaves of a tree, some at a time, so that large trees need little memory."""
+    paths, columns = list(_paths(tree, ())), _columns(tree)
+    for start in range(0, len(paths), _LEAVES):
+        yield _Leaves.from_paths(columns, paths[start : start + _LEAVES])
+
+
+def _paths(node: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, float]]:
+    if "split_feature" not in node:
+        yield path, node["leaf_value"]
+        return
+    for side in ("left_child", "right_child"):
+        share = _rows_of(node[side]) / _rows_of(node)
+        split = node["split_feature"], node["threshold"], side == "left_child", share
+        yield from _paths(node[side], (*path, split))
+
+
+def _rows_of(node: Mapping[str, Any]) -> int:
+    return int(node.get("internal_count", node.get("leaf_count", 0)))
+
+
+def _columns(tree: Mapping[str, Any]) -> npt.NDArray[np.int64]:
+    return np.array(sorted({split["split_feature"] for split in _splits(tree)}), dtype=np.int64)
+
+
+def _turned(arrays: Floats) -> Floats:
+    return arrays.swapaxes(1, 2)
+
+
+def _plain_trees(booster: Any, *values: Floats) -> list[Mapping[str, Any]] | None:
+    """Return the trees if they are sums of leaves that finite values reach by their size alone, else None."""
+    dump = booster.dump_model()
+    trees = [tree["tree_structure"] for tree in dump["tree_info"]]
+    plain = all(_is_plain(split) for tree in trees for split in _splits(tree))
+    finite = all(np.isfinite(one).all() for one in values)
+    return trees if plain and finite and not dump.get("average_output") else None
+
+
+def _grown(trees: Sequence[Mapping[str, Any]] | None) -> Iterator[Mapping[str, Any]]:
+    """Yield the trees that have a split; others attribute nothing."""
+    return (tree for tree in trees or () if "split_feature" in tree)
+
+
+def _is_plain(split: Mapping[str, Any]) -> bool:
+    children = split["left_child"], split["right_child"]
+    constant = all("leaf_coeff" not in child and _rows_of(child) > 0 for child in children)  # no regression in a leaf
+    return constant and split["decision_type"] == "<=" and split["missing_type"] != "Zero"
 
 
 def _splits(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.domain.errors import InputError
-from ilp_models.explain.fast_tree_shap import tree_contributions
+from ilp_models.explain.fast_tree_shap import tree_contributions, tree_interactions, tree_interventions
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -52,13 +52,22 @@ def path_values(estimator: Any, values: Floats) -> tuple[Floats, float]:
 
 def interventional_values(estimator: Any, values: Floats, background: Floats) -> tuple[Floats, float]:
     """Return interventional TreeSHAP values, which ignore correlations between columns, and the base value."""
-    explainer = _explainer(estimator, np.asarray(background, dtype=np.float64))
-    found = explainer.shap_values(np.asarray(values, dtype=np.float64), check_additivity=False)
+    values, background = np.asarray(values, dtype=np.float64), np.asarray(background, dtype=np.float64)
+    if hasattr(estimator, "booster_"):
+        fast = tree_interventions(estimator.booster_, values, background)
+        if fast is not None:
+            return fast, float(np.mean(estimator.booster_.predict(background, raw_score=True)))
+    explainer = _explainer(estimator, background)
+    found = explainer.shap_values(values, check_additivity=False)
     return np.asarray(found, dtype=np.float64), float(np.ravel(explainer.expected_value)[0])
 
 
 def interaction_values(estimator: Any, values: Floats) -> Floats:
     """Return SHAP interaction values: the joint effect of two columns beyond their single effects."""
+    if hasattr(estimator, "booster_"):
+        fast = tree_interactions(estimator.booster_, values)
+        if fast is not None:
+            return fast
     return np.asarray(_explainer(estimator).shap_interaction_values(np.asarray(values)), dtype=np.float64)
 
 

@@ -261,7 +261,8 @@ def finish_region(  # noqa: PLR0913 - as above, and the model that is trained
         lines += [
             "",
             f"Not in any total: {', '.join(found.missing)}. Correct what is wrong and run the same command within 24 "
-            "hours: finished jurisdictions are reused, unless a new period has begun.",
+            "hours: finished jurisdictions are reused, unless a new period has begun or a date in their governance, "
+            "such as review_date, has come.",
         ]
     if model is not None:
         lines += ["", *train(pool, model, folder, compute)]

@@ -1,10 +1,13 @@
+from itertools import combinations
+from math import factorial
+
 import lightgbm
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.explain.fast_tree_shap import tree_contributions
+from ilp_models.explain.fast_tree_shap import tree_contributions, tree_interactions, tree_interventions
 from ilp_models.explain.trees import load_shap
 from tests.explain.fitted_regressions import boosted
 
@@ -87,3 +90,99 @@ def test_early_stopping_limits_the_explained_trees():
     booster.best_iteration = 12  # as after early stopping
     assert tree_contributions(booster, x) == pytest.approx(booster.predict(x, pred_contrib=True), abs=1e-9)
     assert np.abs(booster.predict(x, pred_contrib=True, num_iteration=30) - tree_contributions(booster, x)).max() > 0.01
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    leaves=st.sampled_from([2, 5, 15, 31, 127]),
+    rows=st.integers(20, 400),
+    columns=st.integers(1, 8),
+)
+def test_interactions_and_interventions_equal_those_of_shap(seed, leaves, rows, columns):
+    x, y = data(rows, columns, seed, coarse=False)  # where values equal thresholds, shap is not exact
+    model = boosted(trees=8, leaves=leaves).fit(x, y)
+    new, background = (data(size, columns, seed + 1, coarse=False)[0].astype(np.float64) for size in (60, 25))
+    path, interventional = (
+        load_shap().TreeExplainer(model, data=rows_of, feature_perturbation=name)
+        for rows_of, name in ((None, "tree_path_dependent"), (background, "interventional"))
+    )
+    assert tree_interactions(model.booster_, new) == pytest.approx(path.shap_interaction_values(new), abs=1e-9)
+    got = tree_interventions(model.booster_, new, background)
+    assert got == pytest.approx(interventional.shap_values(new, check_additivity=False), abs=1e-6)
+    total = got.sum(axis=1) + model.booster_.predict(background, raw_score=True).mean()
+    assert total == pytest.approx(model.booster_.predict(new, raw_score=True), abs=1e-12)
+
+
+def test_interventions_are_the_shapley_values_of_replaced_columns():
+    x, y = data(300, 4)
+    model = boosted(trees=6, leaves=9).fit(x, y)
+    new, background = data(5, 4, 1)[0], data(7, 4, 2)[0]
+
+    def worth(row, known):
+        mixed = background.copy()
+        mixed[:, known] = row[known]
+        return model.booster_.predict(mixed, raw_score=True).mean()
+
+    for row, got in zip(new, tree_interventions(model.booster_, new, background), strict=True):
+        for column in range(4):
+            others = [other for other in range(4) if other != column]
+            want = sum(
+                factorial(size)
+                * factorial(3 - size)
+                / factorial(4)
+                * (worth(row, [*known, column]) - worth(row, list(known)))
+                for size in range(4)
+                for known in combinations(others, size)
+            )
+            assert got[column] == pytest.approx(want, abs=1e-12)
+
+
+def test_interactions_are_symmetric_and_add_up_to_the_contributions():
+    x, y = data(400, 5)
+    booster = boosted().fit(x, y).booster_
+    pairs = tree_interactions(booster, x)
+    assert pairs.sum(axis=2) == pytest.approx(booster.predict(x, pred_contrib=True)[:, :-1], abs=1e-12)
+    assert pairs == pytest.approx(pairs.transpose(0, 2, 1), abs=1e-12)
+
+
+def spoiled(x):
+    x = x.copy()
+    x[::7, 0] = np.nan
+    return x
+
+
+@pytest.mark.parametrize(
+    ("settings_of", "change"),
+    [
+        ({}, spoiled),
+        ({"zero_as_missing": True}, np.array),
+        ({"boosting_type": "rf", "subsample": 0.5, "subsample_freq": 1}, np.array),
+        ({"linear_tree": True}, np.array),
+    ],
+)
+def test_trees_that_are_no_sums_of_plain_splits_are_left_to_the_library(settings_of, change):
+    x, y = data(300, 4)
+    x[x < 0.4] = 0
+    booster = boosted(**settings_of).fit(change(x), y).booster_
+    assert tree_interactions(booster, change(x)) is None
+    assert tree_interventions(booster, x, change(x)) is None
+
+
+def test_trees_without_splits_attribute_nothing():
+    x, y = data(10, 3)
+    flat = lightgbm.LGBMRegressor(objective="poisson", n_estimators=3, verbose=-1, n_jobs=1).fit(x, y)
+    assert tree_interactions(flat.booster_, x).shape == (10, 3, 3)
+    assert not tree_interactions(flat.booster_, x).any()
+    assert not tree_interventions(flat.booster_, x, x).any()
+
+
+def test_a_dart_booster_and_early_stopping_limit_what_is_explained():
+    x, y = data(600, 4)
+    for booster in (boosted(trees=30).fit(x, y).booster_, boosted(boosting_type="dart").fit(x, y).booster_):
+        booster.best_iteration = 7  # as after early stopping
+        raw = booster.predict(x, raw_score=True)
+        phi = tree_interventions(booster, x, x[:40])
+        assert phi.sum(axis=1) + raw[:40].mean() == pytest.approx(raw, abs=1e-9)
+        pairs = tree_interactions(booster, x)
+        assert pairs.sum(axis=2) == pytest.approx(booster.predict(x, pred_contrib=True)[:, :-1], abs=1e-9)

@@ -1,3 +1,4 @@
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -107,17 +108,32 @@ def test_shares_outside_0_and_1_are_refused(share, history):
         PooledLightGBM(None, FAMILIES, zero_share=share).training_sample(history, "here")
 
 
-def test_refits_on_two_halves_of_the_periods_share_one_sample(history):
+def test_refits_on_two_halves_of_the_periods_share_half_of_the_sampled_zeros(history):
     model = LightGBM(FAMILIES, LevelShare(), **SMALL | {"max_zeros": 2000, "bagging_fraction": 1}).fit(history)
     design, counts = model.training_data()
     even = np.arange(len(counts)) % 2 == 0
     refits = model.refits(design, counts, np.stack([even, ~even, np.ones_like(even)]))
     first, second, whole = (one.booster_.trees_to_dataframe()["count"].iloc[0] for one in refits)
-    assert first + second == whole == pytest.approx((counts > 0).sum() + 2000, abs=1)
-    share = 2000 / (counts == 0).sum()
+    assert first + second == whole == pytest.approx((counts > 0).sum() + 1000, abs=1)
+    share = 1000 / (counts == 0).sum()
     for found, kept in ((first, counts[even]), (second, counts[~even])):
         drawn = share * (kept == 0).sum()
         assert found - (kept > 0).sum() == pytest.approx(drawn, abs=3 * np.sqrt(drawn / 2))
+
+
+@pytest.mark.parametrize(("limit", "zeros"), [(2000, 1000), (None, None)])
+def test_the_smallest_leaf_of_a_refit_shrinks_with_its_rows(limit, zeros, history):
+    model = LightGBM(FAMILIES, LevelShare(), **SMALL | {"max_zeros": limit, "bagging_fraction": 1}).fit(history)
+    design, counts = model.training_data()
+    positive = (counts > 0).sum()
+    part = 1.0 if zeros is None else (positive + zeros) / (positive + limit)
+    third = np.arange(len(counts)) % 3 == 0
+    refits = list(model.refits(design, counts, np.stack([third, np.ones_like(third)])))
+    want = [part * model.min_child_samples * share for share in (third.mean(), 1)]
+    trees = [one.booster_.model_to_string() for one in refits]
+    used = [int(re.search(r"\[min_data_in_leaf: (\d+)\]", text).group(1)) for text in trees]
+    assert used == pytest.approx(want, abs=0.51)
+    assert used[0] < model.min_child_samples
 
 
 def test_a_refit_learns_from_the_counts_of_its_periods_alone(history):

@@ -28,6 +28,8 @@ _FEATURES: Final[Sequence[FeatureFamily]] = (
     ExponentialMeans((32,), reach_cells=1.0, all_types=True),
 )
 
+_REFIT_ZEROS: Final = 0.5  # of those in the sample of a fit
+
 
 class BinnedRegressor(LGBMRegressor):
     """LightGBM regressor that can be fitted in two steps. Between them the rows are no longer needed.
@@ -201,35 +203,44 @@ class LightGBM(RegressionForecaster):
     def _taken_rows(
         self, design: Design, observed: npt.NDArray[np.float32], taken: slice | npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
-        return self._weighted_rows(design, observed, *self._sample(design, observed, taken))
+        return self._weighted_rows(
+            design, observed, *self._sample(design, observed, taken, self._zero_share(observed[taken]))
+        )
 
     def refits(
         self, design: Design, counts: npt.NDArray[np.float32], selections: npt.NDArray[np.bool_]
     ) -> Iterator[Any]:
         """Yield a new regressor for each selection of training periods (selections, periods), fitted to these.
 
-        All learn from parts of the sample of the fit, whose values are binned once.
+        Where the fit uses a sample, refits use half of its zeros. The smallest leaf shrinks with the rows, since
+        larger leaves would make refits coarser than the fit.
         """
         if not self._reads_columns:
             yield from super().refits(design, counts, selections)
             return
         observed = counts.reshape(-1)
-        rows, inverse = self._sample(design, observed, self._in_order(len(observed), slice(None)))
+        everything, share = self._in_order(len(observed), slice(None)), self._zero_share(observed)
+        rows, inverse = self._sample(design, observed, everything, share if share == 1 else _REFIT_ZEROS * share)
         periods = np.arange(len(observed))[rows] // counts[0].size
-        regressor = self._new_regressor()
-        with learner_errors("fit", regressor):
-            bins = regressor.bins(*self._weighted_rows(design, observed, rows, inverse))
+        part = len(periods) / self._sample_size(observed)
+        bins: dict[int, Any] = {}  # by the smallest leaf, on which LightGBM decides which columns it keeps
         for selected in selections:
-            regressor = self._new_regressor()
+            smallest = max(1, round(self.min_child_samples * part * selected.mean()))
+            regressor = self._new_regressor().set_params(min_child_samples=smallest)
             with learner_errors("fit", regressor):
-                regressor.fit_bins(bins.subset(np.flatnonzero(selected[periods])))
+                if smallest not in bins:
+                    bins[smallest] = regressor.bins(*self._weighted_rows(design, observed, rows, inverse))
+                regressor.fit_bins(bins[smallest].subset(np.flatnonzero(selected[periods])))
             yield regressor
 
     def _sample(
-        self, design: Design, observed: npt.NDArray[np.float32], taken: slice | npt.NDArray[np.int64]
+        self,
+        design: Design,
+        observed: npt.NDArray[np.float32],
+        taken: slice | npt.NDArray[np.int64],
+        share: float,
     ) -> tuple[slice | npt.NDArray[np.int64], npt.NDArray[np.float64] | None]:
         """Return some rows with a share of those without events, and the weights of the sample; None if it has all."""
-        share = self._zero_share(observed[taken])
         if share == 1:
             return taken, None
         rows = np.arange(len(observed))[taken]
@@ -257,6 +268,11 @@ class LightGBM(RegressionForecaster):
         """Return the share of the units without events that a fit to these counts uses."""
         zeros = observed.size - np.count_nonzero(observed)
         return 1.0 if self.max_zeros is None or zeros <= self.max_zeros else self.max_zeros / zeros
+
+    def _sample_size(self, observed: npt.NDArray[Any]) -> float:
+        """Return how many rows a fit to these counts uses."""
+        positive = np.count_nonzero(observed)
+        return float(positive + self._zero_share(observed) * (observed.size - positive))
 
     def _start(self) -> float:
         """Return the start of the systematic sample."""
