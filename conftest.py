@@ -1,12 +1,17 @@
-"""Names that the examples in docstrings use."""
+"""Names that the examples in docstrings use, and settings of property tests."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.history import History
 from tests.builders import city, events_of, layers_on, poisson_counts
+
+# how fast a busy machine is says nothing about the code: benchmarks measure speed
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -13,7 +13,7 @@ from tests.allocation.allocation_inputs import EXACT, SEEDS, exposure_ratios, sk
 
 
 @given(SEEDS, st.integers(1, 12))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_unconstrained_equals_top_areas(seed, cells):
     worth = skewed_values(small_town(), 1, seed)
     ours, top = (

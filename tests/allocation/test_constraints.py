@@ -37,7 +37,7 @@ def parts(territory, flags):
 
 
 @given(SEEDS, st.floats(1.0, 1.6), st.sampled_from([None, "shore"]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_exposure_cap_gives_the_best_feasible_choice(seed, cap, reference):
     ground, worth = small_town(seed=seed, groups=("hill", "shore", "field")), skewed_values(small_town(), 1, seed)
     groups, rows = ground.residents[0], choices(12, 4)
@@ -55,7 +55,7 @@ def test_exposure_cap_gives_the_best_feasible_choice(seed, cap, reference):
 
 
 @given(SEEDS, st.floats(0.2, 0.6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_coverage_minimum_gives_the_best_feasible_choice(seed, floor):
     ground, worth = small_town(seed=seed), skewed_values(small_town(), 1, seed)
     rows = choices(12, 5)
@@ -79,7 +79,7 @@ def test_coverage_minimum_uses_counts_with_a_harm_objective():
 
 
 @given(SEEDS, st.sampled_from([600.0, 1001.0, 1200.0]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_spacing_gives_the_best_feasible_choice(seed, metres):
     ground, worth = small_town(), skewed_values(small_town(), 1, seed)
     rows = choices(12, 2)
@@ -91,7 +91,7 @@ def test_spacing_gives_the_best_feasible_choice(seed, metres):
 
 @pytest.mark.slow
 @given(SEEDS, st.integers(1, 3))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_patrol_areas_give_the_best_connected_choice(seed, areas):
     ground, worth = small_town(), skewed_values(small_town(), 1, seed)
     rows = choices(12, 5)

@@ -41,7 +41,7 @@ def test_impact_of_a_draw_is_its_expectation():
 
 
 @given(st.integers(0, 1000), st.sampled_from([None, "field"]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_looser_cap_never_covers_less_of_what_is_expected(seed, reference):
     ground, worth = small_town(5, 6, seed, GROUPS), skewed_values(small_town(5, 6), 2, seed)
     # against the rest, a cap of 1 on every group demands near equality, which so few cells cannot give

@@ -11,7 +11,7 @@ SEEDS = st.integers(0, 10_000)
 
 
 @given(SEEDS, st.floats(0.05, 0.95), st.floats(0, 6), st.sampled_from(["cells", "hours"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_proportional_effort_spends_the_budget_within_each_cell_and_in_proportion(seed, share, exponent, unit):
     worth = skewed_values(small_town(), 2, seed)
     budget = Budget(budget_share=share, budget_unit=unit, **({"per_cell": 3.0} if unit == "hours" else {}))
@@ -46,7 +46,7 @@ def test_lottery_draws_whole_cells_with_the_stated_probabilities():
 
 
 @given(SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_systematic_sample_has_the_expected_size(seed):
     rng = np.random.default_rng(seed)
     shares = Proportional(Budget(amount=4)).allocate(skewed_values(small_town(), 1, seed), small_town()).amount[:, 0]

@@ -16,7 +16,7 @@ SEEDS = st.integers(0, 10_000)
 
 
 @given(SEEDS, st.integers(1, 12))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_top_areas_are_optimal_for_a_number_of_cells(seed, cells):
     worth = skewed_values(small_town(), 3, seed)
     effort = TopAreas(Budget(amount=cells)).allocate(worth, small_town())
@@ -37,7 +37,7 @@ def test_ties_follow_the_order_of_cells():
 
 
 @given(SEEDS, st.sampled_from([0.4, 0.5, 0.75, 1.0]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_district_gets_more_than_its_cap(seed, most):
     ground, worth = small_town(6, 4), skewed_values(small_town(6, 4), 2, seed)
     effort = Capped(Budget(amount=8), most).allocate(worth, ground)

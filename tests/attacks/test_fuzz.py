@@ -38,7 +38,6 @@ EXAMPLES = int(os.environ.get("ILP_FUZZ_EXAMPLES", "40"))
 search = settings(
     max_examples=EXAMPLES,
     report_multiple_bugs=True,
-    deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

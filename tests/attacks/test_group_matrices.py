@@ -152,7 +152,7 @@ def test_an_interrupt_while_moving_leaves_complete_files_and_no_record(tmp_path,
 EXAMPLE = files("ilp_models.strategy.groups").joinpath("example/groups.csv").read_bytes()
 
 
-@settings(max_examples=int(os.environ.get("ILP_FUZZ_EXAMPLES", "150")), deadline=None)
+@settings(max_examples=int(os.environ.get("ILP_FUZZ_EXAMPLES", "150")))
 @given(st.lists(st.tuples(st.integers(0, len(EXAMPLE) - 1), st.integers(0, 30), st.binary(max_size=8)), max_size=5))
 def test_a_damaged_file_is_read_or_refused_and_breaks_nothing(tmp_path_factory, changes):
     content = bytearray(EXAMPLE)

@@ -47,7 +47,7 @@ def test_removing_findings_never_admits_what_a_required_one_spoke_for(dropped):
     assert decision.admitted is not any(finding.required for finding in gone)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 99), st.integers(1, 51), st.sampled_from(["cells", "periods"]))
 def test_removing_recorded_evidence_never_turns_withheld_into_admitted(cell, periods, which):
     observed, expected = KNOWN.observed, KNOWN.expected
@@ -167,7 +167,7 @@ def test_a_minimum_that_nothing_falls_short_of_is_refused(minimum):
         Audit(min_evidence=minimum)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_taking_any_part_of_a_withheld_audit_away_never_admits(data):
     """Findings, groups, types, header and settings of a failed audit, taken away in any combination."""

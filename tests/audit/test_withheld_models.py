@@ -121,7 +121,7 @@ def test_forecasts_see_no_week_that_is_forecast(run):
         np.testing.assert_array_equal(one, other)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_dropping_findings_or_their_numbers_never_admits_a_real_case(outcomes, data):
     """Nor lets a reviewer sign one; also where all that was found but the stated reasons is well."""
@@ -140,7 +140,7 @@ def test_dropping_findings_or_their_numbers_never_admits_a_real_case(outcomes, d
     assert decision.reviews == ()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_real_report_in_which_all_is_well_is_admitted_only_whole(outcomes, data):
     outcome = outcomes[data.draw(st.sampled_from(CASES))]

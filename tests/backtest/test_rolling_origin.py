@@ -88,7 +88,7 @@ def test_invalid_end_date_is_refused():
         RollingOrigin(end="soon")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 11), st.integers(1, 5), st.integers(1, 6))
 def test_chains_cover_all_folds_and_start_with_a_fit(periods, horizon, refit_every):
     plan = RollingOrigin(periods, horizon, refit_every)

@@ -27,7 +27,7 @@ def near_limit(seed, share):
 
 
 @pytest.mark.parametrize("name", METHODS)
-@settings(deadline=None, max_examples=3)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 99), share=st.sampled_from([0.02, 0.5, 1.0]))
 def test_forecasts_do_not_depend_on_the_width_of_counts(name, seed, share):
     histories = near_limit(seed, share)

@@ -115,7 +115,7 @@ def test_without_usable_coordinates_the_crs_stays_auto():
     assert (places.crs, places.missing.tolist(), places.zero.tolist()) == ("auto", [True, False], [False, True])
 
 
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(st.permutations(range(40)))
 def test_the_order_of_records_changes_nothing(order):
     lon, lat = lattice()

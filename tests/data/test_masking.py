@@ -30,7 +30,7 @@ def test_masked_values_keep_their_form_only(value, shape):
     assert mask_value(value) == shape
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.text(max_size=60))
 def test_a_mask_holds_no_character_of_the_value(text):
     masked = mask_value(text)

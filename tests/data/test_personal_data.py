@@ -38,7 +38,7 @@ styles = st.sampled_from([str.upper, str.lower, str.title])
 others = st.sampled_from(["code", "desc", "value", "status", "1"])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(word=words, other=others, style=styles, join=st.sampled_from(["_", " ", "-", "."]), first=st.booleans())
 def test_a_personal_word_is_found_at_any_position(word, other, style, join, first):
     pair = (word, other) if first else (other, word)
@@ -54,25 +54,25 @@ phones = st.from_regex(r"(\+1 |)\([2-9][0-9]{2}\) [0-9]{3}-[0-9]{4}|[2-9][0-9]{2
 dates = st.dates().map(str)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(names, min_size=3, unique=True))
 def test_names_of_persons_are_detected(values):
     assert personal_contents(pd.Series(values)) == "personal names"
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(mails.map("@".join), min_size=1))
 def test_mail_addresses_are_detected(values):
     assert personal_contents(pd.Series([*values, "Downtown", None])) == "e-mail addresses"
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(phones, min_size=1))
 def test_phone_numbers_are_detected(values):
     assert personal_contents(pd.Series(values)) == "phone numbers"
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(dates, min_size=1))
 def test_birth_dates_are_detected(values):
     assert personal_contents(pd.Series(values)) == "birth dates"
@@ -84,7 +84,7 @@ codes = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(codes, min_size=1))
 def test_codes_of_areas_pass(values):
     assert personal_contents(pd.Series(values)) is None

@@ -68,7 +68,7 @@ cells = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_siz
 )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=5), st.sampled_from([",", ";", "\t", "|"]))
 def test_files_written_by_pandas_are_read_back(tmp_path_factory, lines, separator):
     path = tmp_path_factory.mktemp("written") / "file.csv"

@@ -90,7 +90,7 @@ def test_one_copy_of_three_is_found_among_many_files(tmp_path):
 cell = st.sampled_from(["1", "1.0", "2", "a", None])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(cell, cell, st.sampled_from([0.0, 1.5, None]), st.booleans()), max_size=25))
 def test_equal_rows_are_those_that_pandas_calls_duplicated(lines):
     table = pd.DataFrame(lines, columns=["a", "b", "c", "in"])

@@ -57,7 +57,7 @@ odd = st.lists(st.tuples(st.integers(0, 60), st.sampled_from(ODD)), max_size=8)
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     files=st.lists(st.tuples(forces, odd, st.booleans()), min_size=1, max_size=3),
     changes=st.fixed_dictionaries(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ilp_models.data.simulated.city import SimulatedCity
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10_000),
     population=st.integers(100, 1_000_000),

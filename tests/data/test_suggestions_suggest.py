@@ -39,7 +39,7 @@ TABLES = st.lists(st.sampled_from(NAMES), min_size=2, max_size=8, unique=True).f
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TABLES, st.sampled_from([",", ";", "\t"]))
 def test_any_table_gives_suggestions_or_one_error(tmp_path, table, separator):
     path = tmp_path / "export.csv"

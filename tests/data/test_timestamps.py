@@ -90,7 +90,7 @@ def test_a_report_date_is_known_at_the_end_of_its_day():
     assert clock.reported(table, columns(occurred_at="when")) is None
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.lists(st.datetimes(pd.Timestamp(1990, 1, 1), pd.Timestamp(2030, 1, 1)), min_size=1, max_size=5),
     st.sampled_from(["%Y-%m-%d %H:%M:%S.%f", "%d/%m/%Y %H:%M:%S.%f", "%m-%d-%Y %I:%M:%S.%f %p"]),

@@ -21,7 +21,7 @@ def with_parents(grid, **levels):
     return replace(grid, parents=pd.DataFrame({name: pd.Series(one, dtype=object) for name, one in levels.items()}))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(arrays.arrays(float, (2, 12, 2), elements=st.floats(0, 30)), labels, labels)
 def test_the_city_is_the_sum_of_its_districts_and_of_its_cells(expected, beats, districts):
     grid = with_parents(square_grid(), beat=beats, district=districts)

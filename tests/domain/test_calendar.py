@@ -23,7 +23,6 @@ def first_day(calendar, day):
     return day.replace(day=1) if calendar.period_unit == "month" else day
 
 
-@settings(deadline=None)
 @given(CALENDARS, TIMES)
 def test_a_period_starts_at_local_midnight_of_its_first_day(calendar, time):
     period = pd.Period(pd.Timestamp(time), freq=calendar.freq)
@@ -31,7 +30,7 @@ def test_a_period_starts_at_local_midnight_of_its_first_day(calendar, time):
     assert period.start_time == pd.Timestamp(first_day(calendar, time.date()))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(CALENDARS, TIMES, st.integers(0, 120), st.integers(0, 86_399))
 def test_partial_first_and_last_periods_are_excluded(calendar, start, days, seconds):
     end = start + dt.timedelta(days=days, seconds=seconds)
@@ -41,7 +40,6 @@ def test_partial_first_and_last_periods_are_excluded(calendar, start, days, seco
     assert found.start_time.tolist() == starts[:-1]
 
 
-@settings(deadline=None)
 @given(CALENDARS, TIMES, st.integers(1, 5))
 def test_next_periods_start_at_or_after_the_cutoff(calendar, cutoff, count):
     ahead = calendar.next_periods(pd.Timestamp(cutoff), count)

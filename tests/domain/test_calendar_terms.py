@@ -94,7 +94,7 @@ def test_waves_have_one_and_two_cycles_per_year():
     assert july < -0.97
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(st.dates(pd.Timestamp("2000-01-01").date(), pd.Timestamp("2040-01-01").date()), st.integers(1, 30))
 def test_terms_of_a_period_do_not_depend_on_other_periods(day, count):
     for calendar in (WEEKS, MONTHS):

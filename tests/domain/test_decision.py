@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilp_models.domain.audit import Finding, State
@@ -75,7 +75,7 @@ CHANGES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(
     st.lists(CHANGES, min_size=len(KEYS), max_size=len(KEYS)),
     st.sets(st.integers(0, len(KEYS) - 1)),

@@ -56,7 +56,7 @@ def test_other_dimensions_are_refused(forecast):
         RiskForecast(turned, forecast.quantiles, forecast.dispersion, forecast.cutoff)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.floats(0.0, 40.0), st.one_of(st.just(0.0), st.floats(0.01, 5.0)))
 def test_quantiles_follow_from_mean_and_dispersion_and_never_cross(mean, spread):
     coords = {"crime_type": ["a"], "cell": ["c"], "period": pd.period_range("2022-01-03", periods=1, freq="W-SUN")}

@@ -67,7 +67,7 @@ ROWS = st.tuples(st.floats(0.01, 1e4), st.floats(1, 50), st.integers(1, 900))
 
 
 @given(st.lists(ROWS, min_size=2, max_size=6), st.floats(1e-3, 1e3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_shares_of_harm_do_not_depend_on_the_unit(rows, scale):
     def shares(factor):
         weights = {f"t{at}": (factor * low, factor * low * times) for at, (low, times, _) in enumerate(rows)}

@@ -65,7 +65,7 @@ def test_records_that_end_before_the_cutoff_give_no_empty_weeks_after_it():
     assert history.panel.periods.start_time.tolist() == [pd.Timestamp("2021-01-04")]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(HOURS, st.integers(0, 21)), min_size=1, max_size=20), st.integers(0, 10**6))
 def test_later_reports_change_nothing(rows, seed):
     when = pd.Series([time for time, _ in rows])

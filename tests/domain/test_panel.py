@@ -19,7 +19,7 @@ EVENT = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(EVENT, min_size=2, max_size=40),
     st.sampled_from([SquareGrid, HexGrid]),

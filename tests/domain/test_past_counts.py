@@ -70,7 +70,7 @@ def at_minutes(events, grid, calendar, periods, usable):
     return counts
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(SPAN, min_size=1, max_size=8), st.sampled_from([Calendar(), Calendar("day")]), st.data())
 def test_means_and_sums_equal_those_of_the_minutes_of_all_spans_that_have_ended(rows, calendar, data):
     events, grid = spans_of(rows), grid_of()
@@ -100,7 +100,7 @@ def assert_known_then(families, events, calendar, step, targets):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(SPAN, min_size=1, max_size=12), st.integers(1, 3))
 def test_features_of_past_weeks_are_what_was_known_then(rows, step):
     events = spans_of(rows)
@@ -108,7 +108,7 @@ def test_features_of_past_weeks_are_what_was_known_then(rows, step):
     assert_known_then(FAMILIES, events, Calendar(), step, targets)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.lists(SPAN, min_size=1, max_size=12), st.integers(1, 10))
 def test_features_of_past_days_are_what_was_known_then(rows, step):
     events = spans_of(rows)

@@ -50,7 +50,7 @@ def test_polygons_are_measured_inside_the_circle():
 
 
 @given(st.lists(st.tuples(st.floats(-900, 900), st.floats(-900, 900)), min_size=2, max_size=6, unique=True))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_line_lengths_equal_the_intersection_with_a_disc(corners):
     line = shapely.LineString([MIDDLE + corner for corner in corners])
     if not line.is_valid or line.length < 1:

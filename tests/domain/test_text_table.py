@@ -64,7 +64,7 @@ def test_a_cell_without_an_end_is_refused_with_its_line(tmp_path):
         read(tmp_path, 'a,b\n1,"' + "x" * 200_000 + "\n")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.lists(st.tuples(CELLS, CELLS), max_size=5))
 def test_what_pandas_writes_is_read_back(tmp_path, rows):
     table = pd.DataFrame(rows, columns=["a", "b"], dtype=str)

@@ -13,7 +13,7 @@ GRID = square_grid(rows=9, columns=9, size=100.0)
 WIDE = square_grid(rows=20, columns=20, size=100.0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     kind=st.sampled_from(["cells", "clusters"]),
     radius=st.sampled_from([100.0, 150.0, 210.0]),

@@ -19,7 +19,7 @@ def data(rows, columns, seed=0, *, coarse=True):
     return x, rng.poisson(0.3 + x[:, 0] * (1 + x[:, -1]))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 1000),
     leaves=st.sampled_from([2, 5, 15, 31, 127]),
@@ -92,7 +92,7 @@ def test_early_stopping_limits_the_explained_trees():
     assert np.abs(booster.predict(x, pred_contrib=True, num_iteration=30) - tree_contributions(booster, x)).max() > 0.01
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 1000),
     leaves=st.sampled_from([2, 5, 15, 31, 127]),

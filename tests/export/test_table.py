@@ -42,7 +42,7 @@ def test_ties_have_the_better_rank():
     assert table["rank"].tolist() == [4, 1, 1, 3]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(arrays(float, (2, 4, 3), elements=st.floats(0, 50, allow_subnormal=False)))
 def test_shares_add_up_and_ranks_follow_the_expected_count(expected):
     table = table_of(forecast_on(GRID, periods=3, expected=expected))

@@ -30,7 +30,7 @@ def same_season(counts, target, step, year, width):
     return counts[..., usable].mean(axis=-1) if usable else np.zeros(counts.shape[:2])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 4), st.integers(1, 60), st.lists(st.integers(1, 3), min_size=1, max_size=2, unique=True))
 def test_the_same_season_is_a_mean_around_the_week_a_year_ago(width, step, years):
     shown = written(SameSeason(years, width), HISTORY.panel.periods, step)
@@ -39,7 +39,7 @@ def test_the_same_season_is_a_mean_around_the_week_a_year_ago(width, step, years
         np.testing.assert_allclose(shown[..., column], oracle, rtol=1e-5, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.integers(1, 60), st.integers(0, 4))
 def test_the_same_season_uses_no_later_counts(step, width):
     changed = COUNTS.copy()
@@ -65,7 +65,7 @@ def same_weekday(counts, target, step, half_life):
     return counts[..., target - 7 * weeks] @ weights / weights.sum() if len(weeks) else np.zeros(counts.shape[:2])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.floats(0.5, 60.0), min_size=1, max_size=2, unique=True), st.integers(1, 20), st.booleans())
 def test_the_same_weekday_is_a_direct_weighted_sum_over_weeks(half_lives, step, all_types):
     shown = written(SameWeekday(half_lives, all_types=all_types), DAYS.panel.periods, step, DAYS)
@@ -89,7 +89,7 @@ def test_the_same_weekday_with_equal_weights_equals_sql():
     np.testing.assert_allclose(shown, oracle, rtol=1e-4)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.integers(1, 20), st.integers(20, 129))
 def test_the_same_weekday_uses_no_later_counts(step, target):
     changed = COUNTS.copy()

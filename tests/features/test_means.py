@@ -93,7 +93,7 @@ def test_lags_start_at_the_last_usable_week(step):
     np.testing.assert_array_equal(shown[..., 1], COUNTS[..., -2])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.floats(0.5, 200.0), min_size=1, max_size=3, unique=True), STEPS)
 def test_own_means_are_direct_weighted_sums(half_lives, step):
     shown = written(ExponentialMeans(half_lives), step=step)
@@ -102,7 +102,7 @@ def test_own_means_are_direct_weighted_sums(half_lives, step):
         np.testing.assert_allclose(shown[..., column], oracle, rtol=2e-5, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.floats(0.3, 4.0), STEPS, st.booleans())
 def test_smoothed_means_equal_direct_sums(reach, step, all_types):
     shown = written(ExponentialMeans((6,), reach, all_types), periods=ahead(step), step=step)[0, ..., 0]
@@ -128,7 +128,7 @@ def test_a_type_without_events_has_ratio_one():
     assert (written(CityLevel(), history_of(empty, GRID))[:, 1] == 1).all()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.sampled_from(FAMILIES), STEPS, st.integers(0, COUNTS.shape[2] - 1), st.integers(0, 10**6))
 def test_later_counts_change_nothing(family, step, target, seed):
     changed = COUNTS.copy()

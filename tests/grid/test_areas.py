@@ -52,7 +52,7 @@ def test_active_events_selects_areas_with_known_events(beats):
     assert grid.locate(events).tolist() == [1, 0, -1]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 5)), min_size=1, max_size=30), st.permutations(range(4)))
 def test_a_point_on_a_border_belongs_to_the_first_area_that_covers_it(places, order):
     quarters = [shapely.box(x, y, x + 2, y + 2) for x in (0, 2) for y in (0, 2)]

@@ -25,7 +25,7 @@ def points(places):
     return events_at(x, y)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(SPECS, SIZES, PLACES)
 def test_every_event_is_located_in_the_cell_that_covers_it(spec, size, places):
     events = points(places)
@@ -38,7 +38,7 @@ def test_every_event_is_located_in_the_cell_that_covers_it(spec, size, places):
     assert (strictly.sum(axis=0) <= 1).all()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(SPECS, SIZES, PLACES)
 def test_neighbours_are_the_cells_that_touch(spec, size, places):
     grid = spec(size, active="closing").build(points(places))
@@ -49,7 +49,7 @@ def test_neighbours_are_the_cells_that_touch(spec, size, places):
     assert grid.neighbours.diagonal().sum() == 0
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(SPECS, PLACES, st.data())
 def test_a_subset_locates_events_as_the_whole_grid_does(spec, places, data):
     events = points(places)
@@ -62,7 +62,7 @@ def test_a_subset_locates_events_as_the_whole_grid_does(spec, places, data):
     assert (part.neighbours.toarray() == grid.neighbours.toarray()[np.ix_(mask, mask)]).all()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(SPECS, SIZES, PLACES)
 def test_names_do_not_depend_on_other_events(spec, size, places):
     whole, first = points(places), points(places[:1])
@@ -71,7 +71,7 @@ def test_names_do_not_depend_on_other_events(spec, size, places):
     assert spec(size).build(points(places[::-1])).cells.tolist() == grid.cells.tolist()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(SPECS, SIZES, PLACES)
 def test_closing_keeps_every_cell_and_is_idempotent(spec, size, places):
     events = points(places)

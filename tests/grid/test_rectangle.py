@@ -20,7 +20,7 @@ def points(places):
     return events_at(*np.array(places).T)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(PLACES)
 def test_rectangles_without_rotation_are_squares(places):
     events = points(places)
@@ -44,7 +44,7 @@ def test_a_rotated_rectangle_has_the_expected_corners():
     assert corners == pytest.approx(np.array([(0, 0), (40, 30), (25, 50), (-15, 20)]), abs=1e-6)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(SHAPES, PLACES)
 def test_every_event_lies_in_its_cell_and_all_cells_are_equal(shape, places):
     width, height, angle = shape
@@ -57,7 +57,7 @@ def test_every_event_lies_in_its_cell_and_all_cells_are_equal(shape, places):
     assert grid.cells.is_unique
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(SHAPES, PLACES)
 def test_neighbours_are_the_cells_that_touch(shape, places):
     grid = RectangleGrid(*shape, active="closing").build(points(places))
@@ -66,7 +66,7 @@ def test_neighbours_are_the_cells_that_touch(shape, places):
     assert (grid.neighbours.toarray() == touching).all()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.floats(10, 500), st.floats(10, 500), st.floats(0, 90))
 def test_all_rectangles_that_overlap_the_study_area_are_found(width, height, angle):
     lattice = RectangleLattice(width, height, angle, (3.0, 4.0))

@@ -52,7 +52,7 @@ def test_a_square_inside_has_eight_neighbours_and_one_in_the_corner_three():
     assert degree.tolist() == [[3, 5, 5, 3], [5, 8, 8, 5], [5, 8, 8, 5], [3, 5, 5, 3]]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.floats(620_000, 624_000), st.floats(4_830_000, 4_834_000)), min_size=1, max_size=60))
 def test_counts_add_up_when_cells_are_halved(places):
     x, y = np.array(places).T

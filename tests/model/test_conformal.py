@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ilp_models.domain.calendar import Calendar
@@ -156,7 +156,6 @@ pieces = st.tuples(st.floats(0, 0.99), st.floats(0.001, 1), st.floats(0.01, 5))
 mixtures = st.lists(pieces, min_size=1, max_size=12).map(mixture_of)
 
 
-@settings(deadline=None)
 @given(mixtures)
 def test_levels_are_the_inverse_of_the_mean_distribution(mixture):
     whole = mixture.joined(UniformMixture.calibrated(0.5))
@@ -165,7 +164,6 @@ def test_levels_are_the_inverse_of_the_mean_distribution(mixture):
     np.testing.assert_allclose(parts @ whole.weight / whole.weight.sum(), LEVELS, atol=1e-7)
 
 
-@settings(deadline=None)
 @given(mixtures)
 def test_a_condensed_mixture_has_almost_the_same_levels_and_the_given_weight(mixture):
     whole = mixture.joined(UniformMixture.calibrated(0.5))

@@ -226,7 +226,7 @@ def test_the_log_pool_is_the_geometric_mean_of_shares_at_the_geometric_mean_of_t
     np.testing.assert_allclose(LOGARITHMIC.combine(expected, EQUAL), [8.0 * shares / shares.sum()])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.floats(0.0, 1.0), st.sampled_from(["count", "log"]))
 def test_a_pool_of_copies_is_the_copy(seed, weight, scale):
     one = two_members(3, 5, seed)[0] + 0.01

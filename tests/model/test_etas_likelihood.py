@@ -108,7 +108,7 @@ def test_the_information_profiles_out_the_background(small):
     assert likelihood.information(parameters, best, prior)[0, 0] == pytest.approx(curvature, rel=0.02)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.floats(0.0, 3.0), st.floats(4.0, 40.0))
 def test_pairs_are_exactly_those_within_the_limits(seed, least, most):
     rng = np.random.default_rng(seed)

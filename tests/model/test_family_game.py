@@ -149,7 +149,7 @@ def test_the_offset_is_no_lump(with_offset, history):
     assert np.abs(reasons.part(TREND)).max() > 0
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.permutations(range(1, 4)))
 def test_the_order_of_columns_does_not_matter(order):
     known = poisson_history()

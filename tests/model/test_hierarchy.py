@@ -42,7 +42,7 @@ def test_counts_are_those_of_the_table_and_add_up():
     means=st.lists(st.floats(0, 500), min_size=9, max_size=9),
     variances=st.lists(st.floats(0.05, 1e4), min_size=9, max_size=9),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_forecasts_add_up_whatever_the_methods_say(means, variances):
     found = make_coherent(TWO, np.array(means)[:, None], np.array(variances)[:, None])
     lowest = found[-4:]

@@ -26,7 +26,7 @@ def test_too_short_a_past_is_not_run(weeks, delay, needed):
         recent_periods(history)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6))
 def test_the_deviance_of_a_type_equals_that_of_sklearn(seed):
     rng = np.random.default_rng(seed)

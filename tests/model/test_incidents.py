@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from ilp_models.model.point_processes.incidents import Incidents
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 48), st.integers(0, 3)), min_size=1, max_size=30))
 def test_records_of_one_time_and_place_are_one_incident(rows):
     hours, places = np.array(rows, dtype=float).T

@@ -57,7 +57,7 @@ def test_masses_equal_fine_sampling(name):
     st.lists(st.floats(-1.5, 1.5), min_size=2, max_size=5),
     st.lists(st.floats(-1.5, 1.5), min_size=2, max_size=5),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_whole_mass_is_one_and_mirrors_itself(name, x, y):
     far = KERNELS[name].reach * 2
     x, y = np.array([-far, *sorted(x), far])[None], np.array([-far, *sorted(y), far])[None]
@@ -147,7 +147,7 @@ def test_a_point_that_reaches_no_cell_stays_in_its_own_cell():
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_every_event_counts_as_one_for_any_bandwidth(seed):
     rng = np.random.default_rng(seed)
     grid = square_grid(4, 5).subset(rng.random(20) < 0.7) if seed % 2 else square_grid(4, 5)

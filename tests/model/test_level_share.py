@@ -19,7 +19,7 @@ def jumping(before, after, weeks=160, since=100, seed=1):
     return np.random.default_rng(seed).poisson(SHARES[:, :, None] * level)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(2, 200), st.integers(0, 10**5))
 def test_cells_sum_to_the_level(mix, smoothing, half_life, seed):
     counts = poisson_counts((2, 30, 40), 0.6, seed)

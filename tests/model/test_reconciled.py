@@ -49,7 +49,7 @@ counts = arrays.arrays(float, (9, 2), elements=st.floats(1.0, 50.0))
 spreads = arrays.arrays(float, (9, 5), elements=st.floats(-3.0, 3.0)).map(lambda drawn: drawn + np.eye(9, 5) + 0.5)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(counts, spreads)
 def test_the_solution_equals_the_formula(forecasts, errors):
     summing, weights = NESTED.toarray(), np.diag(1 / (np.square(errors).mean(axis=1) + 1e-6))
@@ -61,7 +61,7 @@ def test_the_solution_equals_the_formula(forecasts, errors):
     assert (cells >= 0).all()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(arrays.arrays(float, (6, 2), elements=st.floats(0.01, 20.0)), st.sampled_from(COVARIANCES[1:]))
 def test_forecasts_that_agree_do_not_change(cells, covariance):
     errors = np.random.default_rng(0).normal(size=(9, 30))

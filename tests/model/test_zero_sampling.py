@@ -24,7 +24,7 @@ def history():
     return history_of(poisson_counts((2, 60, 120), rates), city(6, 10))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(UNITS, st.floats(0.05, 0.9))
 def test_weights_and_weighted_loss_have_the_full_sums_as_expectation_over_all_starts(units, share):
     """The starts fall into intervals between which the sample changes, so that the expectation is a finite sum."""

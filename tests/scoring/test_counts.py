@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import scoringrules
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_pinball_loss, mean_poisson_deviance
@@ -79,7 +79,6 @@ def test_crps_of_poisson_forecasts_agrees_with_another_library():
     assert crps(observed, mean, 0.0) == pytest.approx(np.array(oracle), rel=1e-9)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 12), st.floats(0.001, 15.0), st.sampled_from([0.0, 1e-6, 0.002, 0.01, 0.7, 8.0]))
 def test_crps_is_the_summed_brier_score_of_every_threshold(count, mean, dispersion):
     counts = np.arange(2500)
@@ -118,7 +117,6 @@ def test_correct_distributions_meet_every_level():
     assert scores["coverage_50"].mean() > 0.5
 
 
-@settings(deadline=None)
 @given(st.floats(0.01, 8.0), st.floats(0.3, 3.0), st.sampled_from([0.0, 0.3, 2.0]))
 def test_proper_scores_are_minimal_for_the_true_distribution(truth, factor, dispersion):
     counts = np.arange(200.0)

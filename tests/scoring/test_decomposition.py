@@ -20,7 +20,7 @@ def test_parts_by_hand():
     assert uncertainty == pytest.approx(2 * (2 / 9) + 2 * (2 / 9))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.7]))
 def test_parts_add_up_and_none_is_negative(seed, dispersion):
     generator = np.random.default_rng(seed)

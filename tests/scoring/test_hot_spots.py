@@ -74,7 +74,6 @@ def test_period_without_events_has_no_hit_rate():
     assert np.isnan(prediction_efficiencies(np.zeros((1, 1, 1)), np.zeros((1, 1, 1)), (0.05,))["pei_05"]).all()
 
 
-@settings(deadline=None)
 @given(weeks(), st.floats(0.01, 1), st.floats(0.01, 1))
 def test_hits_grow_with_the_share_and_never_pass_the_oracle(week, one, other):
     expected, observed, area = week
@@ -85,7 +84,6 @@ def test_hits_grow_with_the_share_and_never_pass_the_oracle(week, one, other):
     assert (best <= observed.sum(axis=1) + 1e-9).all()
 
 
-@settings(deadline=None)
 @given(weeks(), st.randoms())
 def test_order_of_the_cells_changes_nothing(week, random):
     expected, observed, area = week
@@ -131,7 +129,7 @@ def test_hit_rate_area_of_a_random_map_is_one():
     assert area.item() == pytest.approx(2 / 0.2 * (1 - 0.05))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(weeks(), st.sampled_from([0.07, 0.2, 0.5, 1.0]))
 def test_hit_rate_area_equals_the_integral_of_the_curve(week, up_to):
     expected, observed, land = week
@@ -197,7 +195,7 @@ def test_displacement_measures_land():
     assert displacement_shares(rank_cells(expected, area), area, (0.5,))["displacement_50"][0, 1] == pytest.approx(1.0)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 10**6), st.sampled_from([0.1, 0.3, 1.0]))
 def test_displacement_is_between_zero_and_one(seed, share):
     generator = np.random.default_rng(seed)

@@ -72,7 +72,7 @@ def test_ties_go_by_the_order_of_the_grid():
     assert referee.count_hits(np.ones((1, 30)), MONDAY, 7)["caught"].tolist() == [1]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(arrays(int, 30, elements=st.integers(0, 4)), arrays(float, (1, 30), elements=st.floats(0, 9)))
 def test_oracle_has_a_pei_of_one_and_others_less(counts, expected):
     cells = np.repeat(np.arange(30), counts)
@@ -84,7 +84,7 @@ def test_oracle_has_a_pei_of_one_and_others_less(counts, expected):
         assert pei(knowing["caught"], knowing["best"]) == 1
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(arrays(float, (1, 30), elements=st.floats(0, 9), unique=True))
 def test_order_of_a_forecast_is_all_that_counts(expected):
     referee = NijScorer(grid_30(), events_in([0, 3, 3, 7, 18, 29]), 20)

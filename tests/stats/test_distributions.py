@@ -26,14 +26,12 @@ def scipy_distribution(mean, dispersion):
 DISPERSIONS = st.one_of(st.just(0.0), st.floats(1e-3, 20.0))
 
 
-@settings(deadline=None)
 @given(st.integers(0, 200), st.floats(1e-4, 150.0), DISPERSIONS)
 def test_log_probabilities_are_scipy_s(count, mean, dispersion):
     expected = scipy_distribution(mean, dispersion).logpmf(count)
     assert float(log_probability(count, mean, dispersion)) == pytest.approx(float(expected), rel=1e-8, abs=1e-8)
 
 
-@settings(deadline=None)
 @given(st.integers(-1, 200), st.floats(1e-4, 150.0), DISPERSIONS)
 def test_cumulative_probabilities_are_scipy_s(count, mean, dispersion):
     expected = scipy_distribution(mean, dispersion).cdf(count)
@@ -46,7 +44,6 @@ def test_cumulative_probabilities_of_mixed_dispersions_are_those_of_each():
     assert cumulative(count, mean, dispersion) == pytest.approx(np.array(each))
 
 
-@settings(deadline=None)
 @given(st.floats(1e-4, 150.0), st.one_of(st.just(0.0), st.floats(1e-6, 20.0)))
 def test_half_the_mean_difference_is_summed_over_all_counts(mean, dispersion):
     distribution = scipy_distribution(mean, dispersion)
@@ -63,7 +60,6 @@ def test_half_the_mean_difference_holds_for_thousands_of_events(dispersion):
     assert float(half_mean_difference(4000.0, dispersion)) == pytest.approx(oracle, rel=2e-4)
 
 
-@settings(deadline=None)
 @given(st.floats(1e-4, 60.0), DISPERSIONS)
 def test_quantiles_are_the_smallest_counts_that_reach_their_level(mean, dispersion):
     distribution = scipy_distribution(mean, dispersion)
@@ -82,7 +78,7 @@ def test_quantiles_of_a_cube_with_one_dispersion_a_type_are_scipy_s():
             assert np.array_equal(quantiles(mean, dispersion)[index, kind], oracle)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.floats(0.0, 900.0), min_size=1, max_size=6), st.one_of(st.just(0.0), st.floats(1e-7, 20.0)))
 def test_quantiles_of_few_means_are_those_of_the_table_of_many(means, dispersion):
     many = np.r_[means, np.linspace(0, 900, 200)]
@@ -129,7 +125,6 @@ def summed_deviance(mean, dispersion, floor):
     return float(np.exp(log_probability(counts, mean, dispersion)) @ poisson_deviance(counts, mean, floor))
 
 
-@settings(deadline=None)
 @given(st.floats(0.0, 300.0), st.sampled_from([0.0, 0.004, 0.3, 2.0]), st.floats(0.001, 0.1))
 def test_expected_deviance_is_the_sum_over_all_counts(mean, dispersion, floor):
     expected = summed_deviance(mean, dispersion, floor)

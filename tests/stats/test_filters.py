@@ -20,7 +20,7 @@ def weighted_mean(counts, half_life, seen):
     return np.tensordot(weights / weights.sum(), counts[:seen], axes=1)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(COUNTS, HALF_LIVES, st.data())
 def test_means_are_the_weighted_sums_of_their_definition(counts, half_life, data):
     seen = np.sort(data.draw(st.lists(st.integers(-3, len(counts)), min_size=1, max_size=12)))
@@ -29,7 +29,7 @@ def test_means_are_the_weighted_sums_of_their_definition(counts, half_life, data
     np.testing.assert_allclose(means, oracle, rtol=1e-9, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(COUNTS, st.floats(1.0, 300.0))
 def test_means_are_those_of_pandas(counts, half_life):
     seen = np.arange(1, len(counts) + 1)

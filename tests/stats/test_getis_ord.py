@@ -65,7 +65,7 @@ counts_of_cells = st.lists(st.integers(0, 4), min_size=4, max_size=8)
 
 
 @given(counts_of_cells, st.integers(1, 4), st.integers(0, 12))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_permutation_p_is_that_of_all_choices_of_cells(values, size, local):
     counts = np.array(values)[:, None]
     sums = np.array([sum(chosen) for chosen in combinations(values, size)])
@@ -76,7 +76,7 @@ def test_permutation_p_is_that_of_all_choices_of_cells(values, size, local):
 
 
 @given(counts_of_cells.filter(lambda values: len(set(values)) > 1), st.integers(1, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_gi_star_has_the_moments_of_cells_drawn_at_random(values, size):
     cells = len(values)
     ring = np.zeros((cells, cells))

@@ -47,7 +47,7 @@ places = st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 9))
 
 
 @given(st.lists(places, min_size=2, max_size=30), st.sampled_from(["manhattan", "euclidean"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_pair_counts_once_also_at_the_edges_of_bands(points, metric):
     events = np.array(points)
     xy, days = events[:, :2].astype(float), events[:, 2].astype(np.int64)

@@ -44,7 +44,7 @@ def test_published_joint_totals_of_seattle_are_met():
     np.testing.assert_allclose(totals, [68.22, 71.80, 23.76, 986.43], atol=0.01)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000))
 def test_weights_equal_those_of_a_general_solver(seed):
     generator = np.random.default_rng(seed)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -56,7 +56,6 @@ def test_periods_are_ranked_separately():
     assert flag_top_share(expected, np.ones(2), 0.5) == pytest.approx(np.eye(2))
 
 
-@settings(deadline=None)
 @given(cities(), st.floats(0, 1))
 def test_exactly_the_share_of_densest_land_is_flagged(city, share):
     expected, area = city
@@ -70,14 +69,12 @@ def test_exactly_the_share_of_densest_land_is_flagged(city, share):
             assert density[touched, period].min() >= density[spared, period].max()
 
 
-@settings(deadline=None)
 @given(cities(), st.floats(0, 1), st.floats(0, 1))
 def test_more_land_never_unflags_a_cell(city, one, other):
     ranking = Ranking.from_expected(*city)
     assert (ranking.flagged(min(one, other)) <= ranking.flagged(max(one, other)) + 1e-12).all()
 
 
-@settings(deadline=None)
 @given(cities(), st.floats(0, 1), st.randoms())
 def test_order_of_the_cells_does_not_matter(city, share, random):
     expected, area = city
@@ -95,7 +92,6 @@ def test_map_flags_whole_cells_up_to_the_share():
     assert not ranking.whole(0.24).any()
 
 
-@settings(deadline=None)
 @given(cities(), st.floats(0, 1))
 def test_map_never_flags_more_than_the_share_nor_outside_it(city, share):
     expected, area = city

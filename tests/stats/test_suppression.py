@@ -33,7 +33,7 @@ def test_marked_counts_are_hidden_and_a_limit_of_zero_hides_nothing():
     assert not suppressed(np.array([0.0, 1.0]), 0).any()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 30), min_size=2, max_size=12), st.integers(1, 9))
 def test_a_total_reveals_no_small_count(counts, limit):
     values = np.array(counts, dtype=float)

@@ -19,7 +19,7 @@ def all_samples(chance):
         yield systematic_sample(chance, (low + high) / 2), high - low
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(SIZES, SHARES)
 def test_probabilities_have_the_wanted_sum_and_follow_the_sizes_below_1(size, share):
     chance = inclusion_probabilities(size, share)
@@ -37,7 +37,7 @@ def test_probabilities_by_hand():
     np.testing.assert_allclose(inclusion_probabilities(np.array([1.0, 1, 98]), 0.5), [0.25, 0.25, 1.0])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SIZES, SHARES)
 def test_each_unit_is_drawn_with_its_probability_over_all_starts(size, share):
     chance = inclusion_probabilities(size, share)
@@ -45,7 +45,7 @@ def test_each_unit_is_drawn_with_its_probability_over_all_starts(size, share):
     np.testing.assert_allclose(drawn, chance, atol=1e-9)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SIZES, SHARES, st.floats(0, 0.999))
 def test_each_run_of_units_has_the_expected_number_of_draws_within_one(size, share, start):
     chance = inclusion_probabilities(size, share)

@@ -43,7 +43,7 @@ def test_order_of_rows_and_case_of_words_change_nothing(tmp_path):
     assert read(tmp_path, changed(0, score="low")).digest() != read(tmp_path, name="third.csv").digest()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.lists(st.sampled_from([None, 0, 1, 2, 4]), min_size=2, max_size=2), min_size=2, max_size=3), st.data()
 )

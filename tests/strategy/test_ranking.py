@@ -102,7 +102,7 @@ POINTS = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(POINTS, st.sampled_from([0.0, 0.4]))
 def test_distributions_are_complete_and_consistent(points, spread):
     scheme = plain_scheme([3, 2, 1], spread=spread)

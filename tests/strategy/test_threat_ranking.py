@@ -57,7 +57,7 @@ def test_shares_of_harm_span_both_readings():
 
 
 @given(factor=st.floats(0.01, 1000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_unit_of_a_harm_set_changes_no_rank(factor):
     counts, low, high = counts_of([300, 40, 30]), np.array([1.0, 8, 9]), np.array([5.0, 20, 9])
     one = ranks(counts, weights_of(low, high), draws=1000).ranking

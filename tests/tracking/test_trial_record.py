@@ -58,7 +58,7 @@ def test_lines_of_two_programs_are_all_there(tmp_path):
         assert table.loc[table["forecaster"] == name, "periods"].tolist() == list(range(40))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(max_size=40), st.floats(-1e6, 1e6), st.text(max_size=20))
 def test_any_text_stays_on_its_own_line(tmp_path_factory, reason, value, name):
     record = TrialRecord(str(tmp_path_factory.mktemp("any") / "trials.csv"))

@@ -43,7 +43,7 @@ def test_an_explanation_of_another_forecaster_says_nothing():
     assert {one.state for one in check_proxies(of_another)} == {State.INSUFFICIENT}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), slant=st.floats(-0.6, 0.6))
 def test_gaps_of_a_group_add_up_to_the_gap_of_its_log_risk(seed, slant):
     people, explained = residents(slant)[0], explanation(seed=seed)

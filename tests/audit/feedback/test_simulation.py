@@ -56,7 +56,7 @@ def test_areas_are_sums_of_cells():
     assert list(result.observed["areas"]) == [12]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, 9), min_size=72, max_size=72), st.integers(0, 9))
 def test_records_have_the_counts_they_were_written_from(counts, seed):
     made = FeedbackCity.from_history(history(RATES))

@@ -120,7 +120,7 @@ def test_records_never_fall_and_one_seed_gives_the_same_runs(update, reported):
     assert np.array_equal(first, simulate_urns(urn, [1, 10, 100], 50, 7))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(0.1, 9)), min_size=2, max_size=6), st.sampled_from(UPDATES[::2]))
 def test_shares_sum_to_one_and_an_area_without_incidents_gains_none(areas, update):
     rates, start = zip(*areas, strict=True)

@@ -42,7 +42,7 @@ def test_errors_by_hand():
     assert formulas.d2(sums)[0] == pytest.approx(1 - mine / theirs)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.floats(0.01, 1000))
 def test_what_must_change_nothing_changes_nothing(seed, factor):
     case = random_case(seed)
@@ -60,7 +60,7 @@ def test_what_must_change_nothing_changes_nothing(seed, factor):
     assert measures(*halves, half) == pytest.approx(per_cell, nan_ok=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_one_composition_everywhere_gives_the_same_to_all(seed):
     *cubes, _ = random_case(seed)
@@ -76,7 +76,7 @@ def test_one_composition_everywhere_gives_the_same_to_all(seed):
         assert made[name] == pytest.approx(np.broadcast_to([0.5, 0.3, 0.2], (3, 3)), nan_ok=True), name
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000), st.integers(1, 19))
 def test_random_flags_expose_all_to_the_share_of_cells_on_average(seed, flagged):
     rng = np.random.default_rng(seed)

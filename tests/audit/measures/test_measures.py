@@ -86,7 +86,7 @@ def test_all_types_together_have_a_map_of_their_own_and_the_events_of_all():
         assert pooled[:, [kind]] == pytest.approx(measures(flags[[kind]], observed[[kind]], people))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_closed_form_is_that_of_fairlearn(seed):
     flags, observed, people = random_case(seed)
@@ -118,7 +118,7 @@ def test_fully_exploded_rows_give_the_same_through_selection_rate():
         assert np.abs(frame.by_group.to_numpy() - own[0]).max() <= 1e-12
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.floats(0.01, 1000))
 def test_what_must_change_nothing_changes_nothing(seed, factor):
     flags, observed, people = random_case(seed)

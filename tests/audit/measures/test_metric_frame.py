@@ -28,7 +28,7 @@ def both(seed, **size):
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000))
 def test_the_closed_form_is_that_of_fairlearn(seed):
     (of_flags, of_errors), (flags, observed, expected, loss, people) = both(seed)

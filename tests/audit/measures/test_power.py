@@ -69,7 +69,7 @@ def test_no_set_of_cells_has_a_lower_ratio(seed):
     assert free == pytest.approx(min(burden[cells, 0].sum() / burden[cells, 1].sum() for cells in every), abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), share=st.sampled_from([0.05, 0.1, 0.3]), size=st.integers(5, 30))
 def test_no_random_map_exceeds_the_bound(seed, share, size):
     maps, burden = problem(seed, size, share)

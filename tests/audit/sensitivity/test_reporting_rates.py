@@ -96,7 +96,7 @@ def test_the_reporting_band_decreases_with_the_group_share():
         reporting_band(residents, "none", 0.3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(0.05, 3), st.integers(0, 99))
 def test_a_uniform_reporting_rate_changes_nothing(rate, seed):
     expected = np.random.default_rng(seed).gamma(1, 1, (2, 36, 16))
