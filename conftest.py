@@ -9,7 +9,7 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.history import History
 from tests.builders import city, events_of, layers_on, poisson_counts
 
-# how fast a busy machine is says nothing about the code: benchmarks measure speed
+# slow examples show that the machine is busy; benchmarks measure the speed of the code
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 

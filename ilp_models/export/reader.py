@@ -126,15 +126,16 @@ def _read(path: Path) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
     try:
         with open_parquet(path) as parquet:
             metadata = parquet.schema_arrow.metadata or {}
-        table = gpd.read_parquet(path) if METADATA_KEY in metadata else None
-    except (ArrowException, OSError, ValueError) as error:
+        known = METADATA_KEY in metadata
+        record: Any = json.loads(metadata[METADATA_KEY]) if known else None
+        table = gpd.read_parquet(path) if known else None
+    except (ArrowException, OSError, ValueError, RecursionError) as error:
         msg = f"{path} cannot be read as GeoParquet ({str(error).partition(chr(10))[0]}). Run the forecast again."
         raise StorageError(msg) from error
     if table is None:
         msg = f"{path} was not written by ilp, or has lost its metadata. Run the forecast again."
         raise StorageError(msg)
-    record: dict[str, Any] = json.loads(metadata[METADATA_KEY])
-    if record.pop("seal", None) != table_checksum(table, record):
+    if not isinstance(record, dict) or record.pop("seal", None) != table_checksum(table, record):
         raise StorageError(_changed_message(path))
     return table, record
 

@@ -122,6 +122,24 @@ def test_changed_facts_are_an_error(tmp_path):
         read_forecast(path)
 
 
+@pytest.mark.parametrize("damaged", [b"", b"{", b"\xff", b'"a', b"[" * 100_000])
+def test_damaged_facts_are_an_error(tmp_path, damaged):
+    path = stored(tmp_path, forecast_on(GRID))
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, METADATA_KEY: damaged}), path)
+    with pytest.raises(StorageError, match=r"cannot be read as GeoParquet \(.*\)\. Run the forecast again\."):
+        read_forecast(path)
+
+
+@pytest.mark.parametrize("other", ["[]", "1", "null", "{}"])
+def test_facts_that_are_no_record_are_an_error(tmp_path, other):
+    path = stored(tmp_path, forecast_on(GRID))
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, METADATA_KEY: other}), path)
+    with pytest.raises(StorageError, match="changed after it was written"):
+        read_forecast(path)
+
+
 @pytest.mark.parametrize("part", ["dispersion", "freq", "digest", "facts"])
 def test_a_file_of_another_version_is_refused_with_the_version_that_wrote_it(tmp_path, part):
     path = stored(tmp_path, forecast_on(GRID))
