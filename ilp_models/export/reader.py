@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
-from pyarrow import ArrowException
 
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
@@ -129,7 +128,7 @@ def _read(path: Path) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
         known = METADATA_KEY in metadata
         record: Any = json.loads(metadata[METADATA_KEY]) if known else None
         table = gpd.read_parquet(path) if known else None
-    except (ArrowException, OSError, ValueError, RecursionError) as error:
+    except Exception as error:  # a damaged file can raise any error
         msg = f"{path} cannot be read as GeoParquet ({str(error).partition(chr(10))[0]}). Run the forecast again."
         raise StorageError(msg) from error
     if table is None:

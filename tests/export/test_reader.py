@@ -131,6 +131,17 @@ def test_damaged_facts_are_an_error(tmp_path, damaged):
         read_forecast(path)
 
 
+def test_a_damaged_shape_is_an_error(tmp_path):
+    path = stored(tmp_path, forecast_on(GRID))
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("geometry")
+    shapes = [shape[:-1] + bytes([shape[-1] ^ 1]) for shape in table["geometry"].to_pylist()]  # rings are open
+    field = table.schema.field("geometry")
+    pq.write_table(table.set_column(place, field, pa.array(shapes, field.type)), path)
+    with pytest.raises(StorageError, match=r"cannot be read as GeoParquet \(.*LinearRing.*\)\. Run the forecast again"):
+        read_forecast(path)
+
+
 @pytest.mark.parametrize("other", ["[]", "1", "null", "{}"])
 def test_facts_that_are_no_record_are_an_error(tmp_path, other):
     path = stored(tmp_path, forecast_on(GRID))
