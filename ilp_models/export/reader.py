@@ -124,17 +124,17 @@ def _read(path: Path) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
         raise StorageError(msg)
     try:
         with open_parquet(path) as parquet:
-            metadata = parquet.schema_arrow.metadata or {}
-        known = METADATA_KEY in metadata
-        record: Any = json.loads(metadata[METADATA_KEY]) if known else None
-        table = gpd.read_parquet(path) if known else None
+            facts = (parquet.schema_arrow.metadata or {}).get(METADATA_KEY)
+        record: Any = None if facts is None else json.loads(facts)
+        table = None if facts is None else gpd.read_parquet(path)
+        changed = not isinstance(record, dict) or record.pop("seal", None) != table_checksum(table, record)
     except Exception as error:  # a damaged file can raise any error
         msg = f"{path} cannot be read as GeoParquet ({str(error).partition(chr(10))[0]}). Run the forecast again."
         raise StorageError(msg) from error
-    if table is None:
+    if facts is None:
         msg = f"{path} was not written by ilp, or has lost its metadata. Run the forecast again."
         raise StorageError(msg)
-    if not isinstance(record, dict) or record.pop("seal", None) != table_checksum(table, record):
+    if changed:
         raise StorageError(_changed_message(path))
     return table, record
 

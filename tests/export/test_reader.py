@@ -142,6 +142,15 @@ def test_a_damaged_shape_is_an_error(tmp_path):
         read_forecast(path)
 
 
+def test_a_missing_text_is_an_error(tmp_path):
+    path = stored(tmp_path, forecast_on(GRID))
+    table = pq.read_table(path)
+    texts = pa.array([None, *table["cell"].to_pylist()[1:]], table.schema.field("cell").type)
+    pq.write_table(table.set_column(table.schema.get_field_index("cell"), table.schema.field("cell"), texts), path)
+    with pytest.raises(StorageError, match=r"cannot be read as GeoParquet \(.*\)\. Run the forecast again\."):
+        read_forecast(path)
+
+
 @pytest.mark.parametrize("other", ["[]", "1", "null", "{}"])
 def test_facts_that_are_no_record_are_an_error(tmp_path, other):
     path = stored(tmp_path, forecast_on(GRID))
