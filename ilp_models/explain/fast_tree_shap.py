@@ -13,7 +13,8 @@ Path = tuple[tuple[int, float, bool, float], ...]  # column, threshold, whether 
 
 _TABLE_SPLITS: Final = 16  # up to here a table of all patterns is faster than sorting
 _MOST_SPLITS: Final = 62  # bits of an int64
-_LEAVES: Final = 16  # at a time
+_ROWS: Final = 500  # at a time
+_NUMBERS: Final = 2_000_000  # in one array
 _MAX_DISTINCT: Final = 0.5  # larger shares of distinct rows save no time
 
 
@@ -51,26 +52,34 @@ def tree_interactions(booster: Any, values: Floats) -> npt.NDArray[np.float64] |
     that follow its splits. A Shapley value is the integral over the chance with which each other column is known
     (Owen 1972). That of a product is a polynomial, for which Gauss-Legendre nodes are exact.
     """
-    trees = _plain_trees(booster, values)
+    trees = _split_trees(booster, values)
+    if trees is None:
+        return None
     total = np.zeros((len(values), values.shape[1], values.shape[1]))
-    for tree in _grown(trees):
-        first, pattern = _patterns(values, list(_splits(tree)))
-        columns = _columns(tree)
-        pairs, diagonal = np.zeros((len(first), len(columns), len(columns))), np.arange(len(columns))
-        nodes, weights = np.polynomial.legendre.leggauss((len(columns) + 1) // 2)
-        chance = ((nodes + 1) / 2)[:, None]
-        for leaves in _leaves(tree):
-            known, unknown = leaves.follows(values[first]).swapaxes(0, 1)[:, :, None], leaves.shares[:, None]
-            mixtures = chance * known + (1 - chance) * unknown  # (rows, leaves, nodes, columns)
-            product = leaves.values[:, None] * (weights / 2) * mixtures.prod(axis=3)
-            ratios = ((known - unknown) / mixtures).reshape(len(first), -1, len(columns))
-            weighted = product.reshape(len(first), -1, 1) * ratios
-            one = 0.5 * weighted.transpose(0, 2, 1) @ ratios
-            one[:, diagonal, diagonal] = 0.0
-            one[:, diagonal, diagonal] = weighted.sum(axis=1) - one.sum(axis=2)
-            pairs += one
-        total[:, columns[:, None], columns] += pairs[pattern]
-    return None if trees is None else total
+    for block in _blocks(values):
+        for tree in trees:
+            first, pattern = _patterns(values[block], list(_splits(tree)))
+            columns = _columns(tree)
+            total[block, columns[:, None], columns] += _leaf_interactions(tree, columns, values[block][first])[pattern]
+    return total
+
+
+def _leaf_interactions(tree: Mapping[str, Any], columns: npt.NDArray[np.int64], rows: Floats) -> Floats:
+    """Return the interactions (rows, columns, columns) of the columns of one tree."""
+    total, diagonal = np.zeros((len(rows), len(columns), len(columns))), np.arange(len(columns))
+    nodes, weights = np.polynomial.legendre.leggauss((len(columns) + 1) // 2)
+    chance = ((nodes + 1) / 2)[:, None]
+    for leaves in _leaves(tree, len(rows) * len(nodes) * len(columns)):
+        known, unknown = leaves.follows(rows).swapaxes(0, 1)[:, :, None], leaves.shares[:, None]
+        mixtures = chance * known + (1 - chance) * unknown  # (rows, leaves, nodes, columns)
+        product = leaves.values[:, None] * (weights / 2) * mixtures.prod(axis=3)
+        ratios = ((known - unknown) / mixtures).reshape(len(rows), -1, len(columns))
+        weighted = product.reshape(len(rows), -1, 1) * ratios
+        pairs = 0.5 * weighted.transpose(0, 2, 1) @ ratios
+        pairs[:, diagonal, diagonal] = 0.0
+        pairs[:, diagonal, diagonal] = weighted.sum(axis=1) - pairs.sum(axis=2)
+        total += pairs
+    return total
 
 
 def tree_interventions(booster: Any, values: Floats, background: Floats) -> npt.NDArray[np.float64] | None:
@@ -81,25 +90,36 @@ def tree_interventions(booster: Any, values: Floats, background: Floats) -> npt.
     A leaf counts for a pair of rows if one of both follows its path on each column. The Shapley value of a column then
     depends on how many columns follow the path in the explained row alone, and how many in the background row alone.
     """
-    trees = _plain_trees(booster, values, background)
+    trees = _split_trees(booster, values, background)
+    if trees is None:
+        return None
     total = np.zeros(values.shape)
-    for tree in _grown(trees):
+    for tree in trees:
         splits, columns = list(_splits(tree)), _columns(tree)
-        first, pattern = _patterns(values, splits)
         other, number = _patterns(background, splits)
-        chance = (np.bincount(number) / len(background))[:, None]
-        phi, gains, losses = np.zeros((len(first), len(columns))), *_pair_weights(len(columns))
-        for leaves in _leaves(tree):
-            row, other_row = leaves.follows(values[first]), leaves.follows(background[other])
-            # how many columns follow the path in one of both rows alone: (leaves, rows, background rows)
-            code = (row @ _turned(1 - other_row)) * len(gains) + (1 - row) @ _turned(other_row)
-            code[(1 - row) @ _turned(1 - other_row) > 0] = 0  # columns follow it in neither
-            places = code.astype(np.intp)
-            gain, loss = gains.take(places), losses.take(places)
-            one = row * (gain @ (chance * (1 - other_row))) - (1 - row) * (loss @ (chance * other_row))
-            phi += np.tensordot(leaves.values, one, axes=1)
-        total[:, columns] += phi[pattern]
-    return None if trees is None else total
+        chance = np.bincount(number) / len(background)
+        for block in _blocks(values):
+            first, pattern = _patterns(values[block], splits)
+            one = _leaf_interventions(tree, columns, values[block][first], background[other], chance)
+            total[block, columns] += one[pattern]
+    return total
+
+
+def _leaf_interventions(
+    tree: Mapping[str, Any], columns: npt.NDArray[np.int64], rows: Floats, others: Floats, chance: Floats
+) -> Floats:
+    """Return the attributions (rows, columns) of the columns of one tree; background rows are drawn with a chance."""
+    total, drawn, (gains, losses) = np.zeros((len(rows), len(columns))), chance[:, None], _pair_weights(len(columns))
+    for leaves in _leaves(tree, len(rows) * len(others)):
+        row, other = leaves.follows(rows), leaves.follows(others)
+        # how many columns follow the path in one of both rows alone: (leaves, rows, background rows)
+        code = (row @ _turned(1 - other)) * len(gains) + (1 - row) @ _turned(other)
+        code[(1 - row) @ _turned(1 - other) > 0] = 0  # columns follow it in neither
+        places = code.astype(np.intp)
+        gain, loss = gains.take(places), losses.take(places)
+        one = row * (gain @ (drawn * (1 - other))) - (1 - row) * (loss @ (drawn * other))
+        total += np.tensordot(leaves.values, one, axes=1)
+    return total
 
 
 def _pair_weights(columns: int) -> tuple[Floats, Floats]:
@@ -144,11 +164,15 @@ class _Leaves:
         return ((own > self.lowest[:, None]) & (own <= self.highest[:, None])).astype(np.float64)
 
 
-def _leaves(tree: Mapping[str, Any]) -> Iterator[_Leaves]:
-    """Yield the leaves of a tree, some at a time, so that large trees need little memory."""
-    paths, columns = list(_paths(tree, ())), _columns(tree)
-    for start in range(0, len(paths), _LEAVES):
-        yield _Leaves.from_paths(columns, paths[start : start + _LEAVES])
+def _blocks(values: Floats) -> Iterator[slice]:
+    return (slice(start, start + _ROWS) for start in range(0, len(values), _ROWS))
+
+
+def _leaves(tree: Mapping[str, Any], numbers: int) -> Iterator[_Leaves]:
+    """Yield some leaves of a tree at a time, of which each needs arrays of so many numbers."""
+    paths, columns, count = list(_paths(tree, ())), _columns(tree), max(1, _NUMBERS // numbers)
+    for start in range(0, len(paths), count):
+        yield _Leaves.from_paths(columns, paths[start : start + count])
 
 
 def _paths(node: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, float]]:
@@ -178,13 +202,14 @@ def _plain_trees(booster: Any, *values: Floats) -> list[Mapping[str, Any]] | Non
     dump = booster.dump_model()
     trees = [tree["tree_structure"] for tree in dump["tree_info"]]
     plain = all(_is_plain(split) for tree in trees for split in _splits(tree))
-    finite = all(np.isfinite(one).all() for one in values)
-    return trees if plain and finite and not dump.get("average_output") else None
+    single = not dump.get("average_output") and dump["num_tree_per_iteration"] == 1
+    return trees if plain and single and all(np.isfinite(one).all() for one in values) else None
 
 
-def _grown(trees: Sequence[Mapping[str, Any]] | None) -> Iterator[Mapping[str, Any]]:
-    """Yield the trees that have a split; others attribute nothing."""
-    return (tree for tree in trees or () if "split_feature" in tree)
+def _split_trees(booster: Any, *values: Floats) -> list[Mapping[str, Any]] | None:
+    """Return the plain trees that have a split, since others attribute nothing, or None."""
+    trees = _plain_trees(booster, *values)
+    return None if trees is None else [tree for tree in trees if "split_feature" in tree]
 
 
 def _is_plain(split: Mapping[str, Any]) -> bool:

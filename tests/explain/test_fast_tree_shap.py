@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ilp_models.explain import fast_tree_shap
 from ilp_models.explain.fast_tree_shap import tree_contributions, tree_interactions, tree_interventions
 from ilp_models.explain.trees import load_shap
 from tests.explain.fitted_regressions import boosted
@@ -167,6 +168,30 @@ def test_trees_that_are_no_sums_of_plain_splits_are_left_to_the_library(settings
     booster = boosted(**settings_of).fit(change(x), y).booster_
     assert tree_interactions(booster, change(x)) is None
     assert tree_interventions(booster, x, change(x)) is None
+
+
+def test_blocks_of_rows_and_leaves_do_not_change_the_values(monkeypatch):
+    x, y = data(400, 6)
+    booster = boosted(leaves=31).fit(x, y).booster_
+    want = tree_interactions(booster, x), tree_interventions(booster, x, x[:30])
+    monkeypatch.setattr(fast_tree_shap, "_ROWS", 7)
+    monkeypatch.setattr(fast_tree_shap, "_NUMBERS", 200)
+    got = tree_interactions(booster, x), tree_interventions(booster, x, x[:30])
+    assert got[0] == pytest.approx(want[0], abs=1e-13)
+    assert got[1] == pytest.approx(want[1], abs=1e-13)
+
+
+def test_no_rows_have_no_values():
+    x, y = data(200, 3)
+    booster = boosted().fit(x, y).booster_
+    assert tree_interactions(booster, x[:0]).shape == (0, 3, 3)
+    assert tree_interventions(booster, x[:0], x).shape == (0, 3)
+
+
+def test_trees_of_several_classes_are_left_to_the_library():
+    x, y = data(200, 3)
+    model = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1).fit(x, np.minimum(y, 2))
+    assert tree_interactions(model.booster_, x) is None
 
 
 def test_trees_without_splits_attribute_nothing():

@@ -212,8 +212,8 @@ class LightGBM(RegressionForecaster):
     ) -> Iterator[Any]:
         """Yield a new regressor for each selection of training periods (selections, periods), fitted to these.
 
-        Where the fit uses a sample, refits use half of its zeros. The smallest leaf shrinks with the rows, since
-        larger leaves would make refits coarser than the fit.
+        Where the fit uses a sample, all refits share one with half as many zeros, whose values are binned once. The
+        smallest leaf shrinks with the rows, since larger leaves would make refits coarser than the fit.
         """
         if not self._reads_columns:
             yield from super().refits(design, counts, selections)
