@@ -1,16 +1,13 @@
 """Recipes: the settings, data and code that a result was computed from, and the fingerprint of all three."""
 
-import ast
 import contextlib
 import glob
 import hashlib
 import inspect
-import io
 import json
 import math
 import os
 import sys
-import tokenize
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, timedelta
@@ -137,7 +134,7 @@ def _arguments(value: Any) -> dict[str, Any]:
 def code_digest() -> str:
     """Return the SHA-256 of the code that turns events into forecasts, and of the versions of its libraries.
 
-    Docstrings, comments and blank lines do not count, so that better prose invalidates no stored forecast.
+    A change of a comment counts as well: to tell it from a change of code takes seconds in every command.
     """
     return _digest_of(_SCIENCE, _LIBRARIES)
 
@@ -165,69 +162,8 @@ def program_digest() -> str:
 def _digest_of(folders: Sequence[str], libraries: Sequence[str]) -> str:
     root = Path(__file__).resolve().parent.parent
     files = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
-    code = [[path.relative_to(root).as_posix(), code_only(path.read_text(encoding="utf-8"))] for path in files]
+    code = [[path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")] for path in files]
     return digest_of(code, [[name, version(name)] for name in libraries])
-
-
-@cache  # both digests read many of the same files
-def code_only(source: str) -> str:
-    """Return Python source without docstrings, comments, blank lines and spaces at the ends of lines.
-
-    They are cut out by position, since `ast.dump` differs between versions of Python.
-    """
-    lines, tokens = source.splitlines(), list(tokenize.generate_tokens(io.StringIO(source).readline))
-    inside = _string_lines(tokens)  # blank lines and spaces there are content
-    # positions count bytes of UTF-8 in a tree and characters in tokens
-    cuts = [
-        (row, len(lines[row - 1][:at].encode()), row, len(lines[row - 1].encode())) for row, at in _comments(tokens)
-    ]
-    for node in _statements(ast.parse(source)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            cuts.extend(_docstring(node))
-    for first, start, last, end in sorted(cuts, reverse=True):
-        joined = lines[first - 1].encode()[:start] + lines[last - 1].encode()[end:]
-        lines[first - 1 : last] = [joined.decode(), *[""] * (last - first)]
-        inside -= set(range(first, last))
-    kept = (line if row in inside else line.rstrip() for row, line in enumerate(lines, 1))
-    ends = {row + 1 for row in inside}
-    return "\n".join(line for row, line in enumerate(kept, 1) if line or row in inside or row in ends)
-
-
-def _comments(tokens: Sequence[tokenize.TokenInfo]) -> Iterator[tuple[int, int]]:
-    return (token.start for token in tokens if token.type == tokenize.COMMENT)
-
-
-def _string_lines(tokens: Sequence[tokenize.TokenInfo]) -> set[int]:
-    """Return the lines on which a string goes on to the next line; f-strings are several tokens since Python 3.12."""
-    opening, closing = getattr(tokenize, "FSTRING_START", None), getattr(tokenize, "FSTRING_END", None)
-    rows: set[int] = set()
-    open_rows: list[int] = []
-    for token in tokens:
-        if token.type == tokenize.STRING:
-            rows |= set(range(token.start[0], token.end[0]))
-        elif token.type == opening:
-            open_rows.append(token.start[0])
-        elif token.type == closing:
-            rows |= set(range(open_rows.pop(), token.end[0]))
-    return rows
-
-
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield a node and the statements in it; expressions, which are most of a tree, have no docstrings."""
-    yield node
-    for name in ("body", "orelse", "handlers", "finalbody", "cases"):
-        inner = getattr(node, name, [])
-        for one in inner if isinstance(inner, list) else []:  # the body of a lambda is one expression
-            yield from _statements(one)
-
-
-def _docstring(
-    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
-) -> Iterator[tuple[int, int, int, int]]:
-    """Yield where the docstring of a node begins and ends, if it has one."""
-    first = node.body[0] if node.body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-        yield first.lineno, first.col_offset, first.end_lineno or first.lineno, first.end_col_offset or 0
 
 
 def external_code(settings: Any) -> dict[str, str]:
