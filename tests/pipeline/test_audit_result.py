@@ -1,9 +1,12 @@
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from ilp_models.allocation.top_areas import TopAreas
+from ilp_models.audit.measures.metric_frame import metric_frame
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.errors import InputError
 from ilp_models.explain.explain import Explain
@@ -62,3 +65,20 @@ def test_only_what_did_not_shape_the_inputs_can_be_changed_afterwards(audited):
 def test_the_register_is_read_as_it_is_when_the_audit_is_made(audited, register):
     found = snapshot_for(audited.audit_input, audited.forecast, register, inputs.NOW)
     assert (found.declarations, found.periods_after) == ((), 0)
+
+
+def test_measures_of_groups_are_those_of_the_audit_by_default_of_the_first_dimension(audited):
+    context = audited.settings.context(audited.audit_input)
+    crime_type = inputs.TYPES[0]
+    expected = metric_frame(context, context.residents[0].dimension, crime_type).by_group
+    pd.testing.assert_frame_equal(audited.metric_frame(crime_type).by_group, expected)
+    with pytest.raises(InputError, match="shoes"):
+        audited.metric_frame(crime_type, "shoes")
+
+
+def test_reasons_are_those_of_the_audited_explanation(audited):
+    found = audited.reasons()
+    assert len(found)
+    assert set(found["crime_type"]) <= set(inputs.TYPES)
+    without = replace(audited, audit_input=replace(audited.audit_input, explanation=None))
+    assert without.reasons() is None

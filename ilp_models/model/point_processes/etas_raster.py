@@ -18,6 +18,7 @@ Keys = npt.NDArray[np.int64]
 _MOST_SQUARES: Final = 4_000_000
 _KNOTS: Final = 5  # along each side of a square
 _SMALLEST: Final = 1e-6  # smaller shares of a square are rounding errors
+_NEXT_TO_ZERO: Final = 1e-100  # products with masses near 1e-308, as far from a knot, are slow in processors
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,4 +115,7 @@ class EtasRaster:
         z = self.side / _KNOTS * np.arange(-_KNOTS * size, _KNOTS * size + 1) / metres
         below, slope = ndtr(z), -z * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
         index = np.subtract.outer(np.arange(_KNOTS * size, -1, -1), -_KNOTS * np.arange(size))
-        return (below[_KNOTS:] - below[:-_KNOTS])[index], (slope[_KNOTS:] - slope[:-_KNOTS])[index]
+        mass, change = (one[_KNOTS:] - one[:-_KNOTS] for one in (below, slope))
+        for one in (mass, change):
+            one[np.abs(one) < _NEXT_TO_ZERO] = 0.0
+        return mass[index], change[index]
